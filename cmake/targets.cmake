@@ -1,0 +1,17 @@
+# The compiler settings that every target of the project shares, and the one way to add a library.
+
+add_library(iomap_settings INTERFACE)
+target_include_directories(iomap_settings INTERFACE ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR})
+target_compile_options(iomap_settings INTERFACE -Wall -Wextra -Werror)
+if(IOMAP_SANITIZE)
+  target_compile_options(iomap_settings INTERFACE -fsanitize=${IOMAP_SANITIZE}
+                         -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_link_options(iomap_settings INTERFACE -fsanitize=${IOMAP_SANITIZE})
+endif()
+
+# iomap_library(NAME SOURCES a.cc ... DEPENDS target ...) adds a static library NAME.
+function(iomap_library name)
+  cmake_parse_arguments(PARSE_ARGV 1 library "" "" "SOURCES;DEPENDS")
+  add_library(${name} STATIC ${library_SOURCES})
+  target_link_libraries(${name} PUBLIC iomap_settings ${library_DEPENDS})
+endfunction()

@@ -1,0 +1,17 @@
+#include "dax/device.h"
+
+#include "absl/strings/str_cat.h"
+
+namespace iomap::dax {
+
+Device::~Device() = default;
+
+absl::StatusOr<absl::Span<const std::byte>> Device::View(const ByteRange& range) const {
+  if (range.offset > size() || range.length > size() - range.offset) {
+    return absl::DataLossError(absl::StrCat("byte ", range.offset, ", length ", range.length,
+                                            ": past the end of the device, ", size(), " bytes"));
+  }
+  return bytes_.subspan(range.offset, range.length);
+}
+
+}  // namespace iomap::dax

@@ -1,0 +1,98 @@
+#include "dax/file_device.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "absl/strings/str_cat.h"
+
+namespace iomap::dax {
+namespace {
+
+absl::Status SystemError(absl::string_view call) {
+  return absl::UnavailableError(absl::StrCat(call, ": ", std::strerror(errno)));
+}
+
+// A file descriptor that is closed at the end of its scope.
+class Descriptor {
+ public:
+  explicit Descriptor(int number) : number_(number) {}
+  ~Descriptor() {
+    if (number_ >= 0) {
+      close(number_);
+    }
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  int number() const { return number_; }
+
+ private:
+  const int number_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<FileDevice>> FileDevice::OpenReadOnly(const std::string& path,
+                                                                     uint64_t image_offset) {
+  const Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (file.number() < 0) {
+    return SystemError("open");
+  }
+  struct stat status;
+  if (fstat(file.number(), &status) != 0) {
+    return SystemError("fstat");
+  }
+  if (!S_ISREG(status.st_mode) && !S_ISBLK(status.st_mode)) {
+    return absl::UnavailableError("neither a file nor a block device");
+  }
+  const off_t end = lseek(file.number(), 0, SEEK_END);
+  if (end < 0) {
+    return SystemError("lseek");
+  }
+  const uint64_t size = static_cast<uint64_t>(end);
+  if (image_offset > size) {
+    return absl::OutOfRangeError(
+        absl::StrCat("image offset ", image_offset, " is past the end of the file, ", size));
+  }
+  const uint64_t page_size = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+  const uint64_t aligned_offset = image_offset & ~(page_size - 1);
+  const uint64_t mapping_size = size - aligned_offset;
+  void* mapping = nullptr;
+  if (image_offset < size) {
+    mapping = mmap(nullptr, mapping_size, PROT_READ, MAP_SHARED, file.number(),
+                   static_cast<off_t>(aligned_offset));
+    if (mapping == MAP_FAILED) {
+      return SystemError("mmap");
+    }
+    // Metadata is scattered: read ahead for it would fetch, and count as ours, what nobody asked for.
+    madvise(mapping, mapping_size, MADV_RANDOM);
+  }
+  return std::unique_ptr<FileDevice>(new FileDevice(
+      mapping, mapping_size, image_offset - aligned_offset, S_ISBLK(status.st_mode)));
+}
+
+FileDevice::FileDevice(void* mapping, size_t mapping_size, size_t skipped_bytes,
+                       bool is_block_device)
+    : mapping_(mapping), mapping_size_(mapping_size), is_block_device_(is_block_device) {
+  if (mapping != nullptr) {
+    set_bytes(absl::MakeConstSpan(static_cast<const std::byte*>(mapping), mapping_size)
+                  .subspan(skipped_bytes));
+  }
+}
+
+FileDevice::~FileDevice() {
+  if (mapping_ != nullptr) {
+    munmap(mapping_, mapping_size_);
+  }
+}
+
+std::string FileDevice::description() const {
+  return absl::StrCat(is_block_device_ ? "block device" : "file",
+                      ", mapped read-only (nothing is stored, nothing is flushed)");
+}
+
+}  // namespace iomap::dax

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "dax/device.h"
+
+namespace iomap::dax {
+
+// Bytes on the heap: for tests, fuzzers and images that a program already holds.
+class MemoryDevice : public Device {
+ public:
+  explicit MemoryDevice(std::vector<std::byte> contents);
+
+  std::string description() const override;
+
+ private:
+  const std::vector<std::byte> contents_;
+};
+
+}  // namespace iomap::dax
