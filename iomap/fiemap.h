@@ -16,6 +16,7 @@ struct FiemapExtent {
   bool last = false;
 };
 
+// Whether a report shows holes.
 enum class Holes { kSkip, kReport };
 
 // Linux's FIEMAP: calls `extent` for the extents that overlap `range`, in order, until it returns

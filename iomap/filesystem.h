@@ -26,6 +26,7 @@ enum class Capability : uint32_t {
 constexpr Capability operator|(Capability a, Capability b) {
   return static_cast<Capability>(static_cast<uint32_t>(a) | static_cast<uint32_t>(b));
 }
+// True when `one` is among `all`.
 constexpr bool HasCapability(Capability all, Capability one) {
   return (static_cast<uint32_t>(all) & static_cast<uint32_t>(one)) != 0;
 }
