@@ -33,6 +33,7 @@ enum class MappingFlag : uint16_t {
 constexpr MappingFlag operator|(MappingFlag a, MappingFlag b) {
   return static_cast<MappingFlag>(static_cast<uint16_t>(a) | static_cast<uint16_t>(b));
 }
+// True when the bit `flag` is set.
 constexpr bool HasFlag(MappingFlag flags, MappingFlag flag) {
   return (static_cast<uint16_t>(flags) & static_cast<uint16_t>(flag)) != 0;
 }
