@@ -37,9 +37,9 @@ constexpr bool HasFlag(MappingFlag flags, MappingFlag flag) {
   return (static_cast<uint16_t>(flags) & static_cast<uint16_t>(flag)) != 0;
 }
 
-// One range of a file and where its bytes lie. All numbers are bytes; `address` counts from the start of
-// device number `device` of the file system. A plain value: no pointer, no block size, the same on the
-// wire as in memory.
+// One range of a file and where its bytes lie. All numbers are bytes; `address` counts from the
+// start of device number `device` of the file system. A plain value: no pointer, no block size, the
+// same on the wire as in memory.
 struct Mapping {
   static constexpr uint64_t kNoAddress = std::numeric_limits<uint64_t>::max();
 
@@ -62,7 +62,8 @@ struct Mapping {
   // The same mapping cut to the bytes that `part`, which overlaps range(), also has.
   Mapping Slice(const ByteRange& part) const;
 
-  // True when `next` goes on where this mapping ends, in the file and on the device, in the same way.
+  // True when `next` goes on where this mapping ends, in the file and on the device, in the same
+  // way.
   bool ContinuesIn(const Mapping& next) const;
 
   friend constexpr bool operator==(const Mapping&, const Mapping&) = default;
