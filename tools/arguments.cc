@@ -36,7 +36,7 @@ class HelpFormatter : public CLI::Formatter {
       return option->get_type_name();
     }
     const std::string name = option->get_name(false, true);
-    return option->get_type_size() == 0 ? name : absl::StrCat(name, "=", option->get_type_name());
+    return option->get_expected_max() == 0 ? name : absl::StrCat(name, "=", option->get_type_name());
   }
   std::string make_option_opts(const CLI::Option* /*option*/) const override { return ""; }
   std::string make_option_usage(const CLI::Option* option) const override {
@@ -136,7 +136,7 @@ void Arguments::Choice(const std::string& name, const std::string& placeholder,
                        const std::vector<std::string>& words, std::string* value,
                        const std::string& help) {
   app_.add_option(name, *value, absl::StrCat(help, ": ", absl::StrJoin(words, ", ")))
-      ->check(CLI::IsMember(words))
+      ->check(std::move(CLI::IsMember(words).description("")))
       ->type_name(placeholder);
 }
 
@@ -180,7 +180,7 @@ ExitStatus RunCommandLine(int argc, const char* const* argv,
   ImageOptions options;
   CLI::App app(kDescription, "iomap");
   Configure(app, &options);
-  app.set_version_flag("--version", kVersion);
+  app.set_version_flag("--version", kVersion, "Print the version and exit");
   app.require_subcommand(1);
   app.footer(kFooter);
   std::vector<std::pair<CLI::App*, Command*>> table;
