@@ -37,7 +37,8 @@ uint32_t ExtendByTables(uint32_t crc, const std::byte* bytes, size_t size) {
   for (; size >= 8; bytes += 8, size -= 8) {
     uint32_t next = 0;
     for (size_t i = 0; i < 8; ++i) {
-      const uint32_t mixed = static_cast<uint32_t>(bytes[i]) ^ (i < 4 ? (crc >> (8 * i)) & 0xFF : 0);
+      const uint32_t mixed =
+          static_cast<uint32_t>(bytes[i]) ^ (i < 4 ? (crc >> (8 * i)) & 0xFF : 0);
       next ^= kTables[7 - i][mixed];
     }
     crc = next;
@@ -74,6 +75,10 @@ uint32_t ExtendCrc32c(uint32_t crc, absl::Span<const std::byte> bytes) {
     return ExtendByInstruction(crc, bytes.data(), bytes.size());
   }
 #endif
+  return ExtendCrc32cByTables(crc, bytes);
+}
+
+uint32_t ExtendCrc32cByTables(uint32_t crc, absl::Span<const std::byte> bytes) {
   return ExtendByTables(crc, bytes.data(), bytes.size());
 }
 

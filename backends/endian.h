@@ -8,8 +8,8 @@
 
 namespace iomap::backends {
 
-// Integers as they lie on a medium: any alignment, a fixed byte order, read with get(). On-disk structs are
-// made of these, so that a field cannot be used without its conversion.
+// Integers as they lie on a medium: any alignment, a fixed byte order, read with get(). On-disk
+// structs are made of these, so that a field cannot be used without its conversion.
 template <typename Value, std::endian order>
 class OnDisk {
  public:
@@ -44,8 +44,8 @@ using Be32 = OnDisk<uint32_t, std::endian::big>;
 using Be64 = OnDisk<uint64_t, std::endian::big>;
 static_assert(sizeof(Be64) == 8 && alignof(Be64) == 1);
 
-// Copies a record out of the medium: struct Header header = CopyOut<Header>(block.data()). The caller has
-// checked that sizeof(Record) bytes are there.
+// Copies a record out of the medium: struct Header header = CopyOut<Header>(block.data()). The
+// caller has checked that sizeof(Record) bytes are there.
 template <typename Record>
 Record CopyOut(const std::byte* bytes) {
   static_assert(std::is_trivially_copyable_v<Record> && alignof(Record) == 1);

@@ -16,7 +16,8 @@ struct Backend {
   absl::string_view name;
   // True when the main device carries the format's magic number.
   bool (*recognises)(const dax::Device& device);
-  // Takes over the devices. DataLoss for damage, Unimplemented, by name, for features that are not known.
+  // Takes over the devices. DataLoss for damage, Unimplemented, by name, for features that are not
+  // known.
   absl::StatusOr<std::unique_ptr<dax::Filesystem>> (*open)(dax::DeviceSet devices,
                                                            const OpenOptions& options);
 };
@@ -24,8 +25,9 @@ struct Backend {
 // The formats that are built in: an explicit table, in the order in which they are tried.
 absl::Span<const Backend> BuiltInBackends();
 
-// Opens `devices` with the first of `backends` that recognises the main device or, when `name` is not empty,
-// with the one of that name. DataLoss when none recognises it, InvalidArgument for an unknown name.
+// Opens `devices` with the first of `backends` that recognises the main device or, when `name` is
+// not empty, with the one of that name. DataLoss when none recognises it, InvalidArgument for an
+// unknown name.
 absl::StatusOr<std::unique_ptr<dax::Filesystem>> OpenFilesystem(absl::Span<const Backend> backends,
                                                                 dax::DeviceSet devices,
                                                                 absl::string_view name,

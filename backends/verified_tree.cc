@@ -10,8 +10,9 @@ namespace iomap::backends {
 
 VerifiedTree::Node::Node(TreeNode node)
     : verified(std::move(node)), children(verified.level > 0 ? verified.count : 0) {
-  IOMAP_CHECK(verified.level == 0 || (verified.count > 0 && verified.keys.size() == verified.count &&
-                                      verified.children.size() == verified.count));
+  IOMAP_CHECK(verified.level == 0 ||
+              (verified.count > 0 && verified.keys.size() == verified.count &&
+               verified.children.size() == verified.count));
 }
 
 VerifiedTree::VerifiedTree(TreeNode root, NodeReader reader)

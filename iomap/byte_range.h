@@ -11,8 +11,9 @@
 
 namespace iomap {
 
-// A half-open range of bytes, [offset, offset + length), in a file or on a device. A valid range never
-// passes kMaxOffset (2^63 - 1, the largest file offset of Linux), so end() cannot wrap. A plain value.
+// A half-open range of bytes, [offset, offset + length), in a file or on a device. A valid range
+// never passes kMaxOffset (2^63 - 1, the largest file offset of Linux), so end() cannot wrap. A
+// plain value.
 struct ByteRange {
   static constexpr uint64_t kMaxOffset = std::numeric_limits<int64_t>::max();
 
@@ -58,8 +59,8 @@ struct ByteRange {
     return Between(std::clamp(position, offset, end()), end());
   }
 
-  // The smallest range of whole units that holds this one, cut off at kMaxOffset. `unit`, in bytes, is a
-  // power of two.
+  // The smallest range of whole units that holds this one, cut off at kMaxOffset. `unit`, in bytes,
+  // is a power of two.
   constexpr ByteRange AlignOutward(uint64_t unit) const {
     const uint64_t begin = offset & ~(unit - 1);
     const uint64_t rounded_end = (end() + unit - 1) & ~(unit - 1);

@@ -10,11 +10,11 @@ namespace {
 // True when nothing but holes follows `end`.
 absl::StatusOr<bool> OnlyHolesFrom(File& file, uint64_t end) {
   bool only_holes = true;
-  IOMAP_RETURN_IF_ERROR(ForEachMapping(
-      file, &File::MapForRead, ByteRange::All().From(end), [&](const Mapping& mapping, ByteRange) {
-        only_holes = mapping.type == MappingType::kHole;
-        return only_holes ? Walk::kContinue : Walk::kStop;
-      }));
+  IOMAP_RETURN_IF_ERROR(ForEachMapping(file, &File::MapForRead, ByteRange::All().From(end),
+                                       [&](const Mapping& mapping, ByteRange) {
+                                         only_holes = mapping.type == MappingType::kHole;
+                                         return only_holes ? Walk::kContinue : Walk::kStop;
+                                       }));
   return only_holes;
 }
 
@@ -22,8 +22,8 @@ absl::StatusOr<bool> OnlyHolesFrom(File& file, uint64_t end) {
 
 absl::Status Fiemap(File& file, const ByteRange& range, Holes holes,
                     absl::FunctionRef<bool(const FiemapExtent&)> extent) {
-  // The extent that the next mapping may still continue; with holes kept back behind it until it is known
-  // whether the extent is the last.
+  // The extent that the next mapping may still continue; with holes kept back behind it until it is
+  // known whether the extent is the last.
   std::optional<Mapping> pending;
   std::optional<Mapping> hole_behind;
   bool stopped = false;

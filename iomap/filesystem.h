@@ -26,6 +26,7 @@ enum class Capability : uint32_t {
 constexpr Capability operator|(Capability a, Capability b) {
   return static_cast<Capability>(static_cast<uint32_t>(a) | static_cast<uint32_t>(b));
 }
+// True when `one` is among `all`.
 constexpr bool HasCapability(Capability all, Capability one) {
   return (static_cast<uint32_t>(all) & static_cast<uint32_t>(one)) != 0;
 }
@@ -34,19 +35,20 @@ constexpr bool HasCapability(Capability all, Capability one) {
 struct FilesystemInfo {
   std::string backend;  // "ext4", "xfs": the name in the registry
   Capability capabilities = Capability::kNone;
-  uint32_t block_size = 0;         // bytes: the unit of bmap and of the filefrag columns
-  uint64_t size_bytes = 0;         // of the whole file system on its main device
+  uint32_t block_size = 0;  // bytes: the unit of bmap and of the filefrag columns
+  uint64_t size_bytes = 0;  // of the whole file system on its main device
   uint64_t free_bytes = 0;
   uint64_t inode_count = 0;
   uint64_t free_inode_count = 0;
-  std::string uuid;                // 8-4-4-4-12 hexadecimal digits
+  std::string uuid;  // 8-4-4-4-12 hexadecimal digits
   std::string label;
   std::vector<std::string> features;  // the names that the format's own mkfs and dump programs use
-  std::string journal;             // one word or phrase: "clean", "none", "needs recovery, not replayed"
+  std::string journal;  // one word or phrase: "clean", "none", "needs recovery, not replayed"
   std::vector<std::pair<std::string, std::string>> geometry;  // backend's own facts: name, value
 };
 
-// One entry of a directory. `name` is the bytes on the medium; it lives as long as the call that gave it.
+// One entry of a directory. `name` is the bytes on the medium; it lives as long as the call that
+// gave it.
 struct DirectoryEntry {
   absl::string_view name;
   InodeNumber inode = 0;
@@ -54,11 +56,11 @@ struct DirectoryEntry {
   uint64_t next_cookie = 0;            // give it to ReadDirectory to go on after this entry
 };
 
-// A file system: the other half of the plug-in interface. Inode numbers in, names and files out; walking a
-// path is built on it (path.h). Safe for concurrent use.
+// A file system: the other half of the plug-in interface. Inode numbers in, names and files out;
+// walking a path is built on it (path.h). Safe for concurrent use.
 //
-// Errors: NotFound for a name or inode that does not exist, FailedPrecondition for the wrong kind of inode
-// (not a directory, not a symbolic link), DataLoss for damage with place and value.
+// Errors: NotFound for a name or inode that does not exist, FailedPrecondition for the wrong kind
+// of inode (not a directory, not a symbolic link), DataLoss for damage with place and value.
 class Filesystem {
  public:
   virtual ~Filesystem();
@@ -69,8 +71,8 @@ class Filesystem {
   // The inode of `name` in `directory`; "." and ".." are names too.
   virtual absl::StatusOr<InodeNumber> LookUp(InodeNumber directory, absl::string_view name) = 0;
 
-  // Calls `entry` for each entry but "." and "..", in the order of the medium, from `cookie` on (0: from
-  // the first), until it returns false.
+  // Calls `entry` for each entry but "." and "..", in the order of the medium, from `cookie` on (0:
+  // from the first), until it returns false.
   virtual absl::Status ReadDirectory(InodeNumber directory, uint64_t cookie,
                                      absl::FunctionRef<bool(const DirectoryEntry&)> entry) = 0;
 

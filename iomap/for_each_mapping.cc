@@ -7,9 +7,9 @@ namespace {
 
 absl::Status BrokenAnswer(const File& file, const char* what, uint64_t position,
                           const Mapping* mapping) {
-  return absl::InternalError(
-      absl::StrCat("inode ", file.inode(), ", offset ", position, ": the backend's answer ", what,
-                   mapping == nullptr ? "" : ": ", mapping == nullptr ? "" : DebugString(*mapping)));
+  return absl::InternalError(absl::StrCat(
+      "inode ", file.inode(), ", offset ", position, ": the backend's answer ", what,
+      mapping == nullptr ? "" : ": ", mapping == nullptr ? "" : DebugString(*mapping)));
 }
 
 }  // namespace

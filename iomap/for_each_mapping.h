@@ -19,19 +19,22 @@ using MapMethod = absl::StatusOr<size_t> (File::*)(const ByteRange&, absl::Span<
 // What the body of a loop wants next.
 enum class Walk { kContinue, kStop };
 
-// The four facts that hold for every answer of a backend: there is at least one mapping; the first holds
-// `position`; each next one begins where the last ended; none is empty or passes ByteRange::kMaxOffset.
-// Internal, with the inode and the mapping, when one does not: a backend cannot lie quietly.
+// The four facts that hold for every answer of a backend: there is at least one mapping; the first
+// holds `position`; each next one begins where the last ended; none is empty or passes
+// ByteRange::kMaxOffset. Internal, with the inode and the mapping, when one does not: a backend
+// cannot lie quietly.
 absl::Status CheckAnswer(const File& file, absl::Span<const Mapping> answer, uint64_t position);
 
 // How many mappings one call of a MapMethod is asked for.
 inline constexpr size_t kMappingsPerCall = 256;
 
-// The one loop. Calls body(mapping, part) for the mappings of `range` in order, where `part` is the bytes
-// of the range that the mapping holds; the parts cover the range without gaps, holes included. The body
-// returns Walk or StatusOr<Walk>. Stops at the first error of the file or the body.
+// The one loop. Calls body(mapping, part) for the mappings of `range` in order, where `part` is the
+// bytes of the range that the mapping holds; the parts cover the range without gaps, holes
+// included. The body returns Walk or StatusOr<Walk>. Stops at the first error of the file or the
+// body.
 //
-// Safe to run at once on one file. A file that changes meanwhile gives answers of different moments.
+// Safe to run at once on one file. A file that changes meanwhile gives answers of different
+// moments.
 template <typename Body>
 absl::Status ForEachMapping(File& file, MapMethod method, const ByteRange& range, Body&& body) {
   // Raw storage: mappings that nobody asked for are not initialised.

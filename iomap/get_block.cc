@@ -12,19 +12,24 @@ namespace {
 
 absl::StatusOr<Mapping> MappingOf(const BlockAnswer& answer, uint64_t file_block,
                                   uint32_t block_size) {
-  const uint64_t most_blocks = ByteRange::kMaxOffset / block_size - file_block;
-  const bool allocated =
-      HasState(answer.state, BufferState::kMapped) || HasState(answer.state, BufferState::kUnwritten);
+  const uint64_t most_blocks = ByteRange::kMaxOffset / block_size;  // that a device can have
+  const bool allocated = HasState(answer.state, BufferState::kMapped) ||
+                         HasState(answer.state, BufferState::kUnwritten);
   const bool delayed = HasState(answer.state, BufferState::kDelay);
-  if (answer.blocks == 0 || (allocated && delayed) ||
-      (allocated && answer.block > ByteRange::kMaxOffset / block_size - answer.blocks)) {
+  const bool past_any_device =
+      answer.blocks > most_blocks || answer.block > most_blocks - answer.blocks;
+  if (answer.blocks == 0 || (allocated && (delayed || past_any_device))) {
     return absl::InternalError(absl::StrCat(
         "file block ", file_block, ": get_block answered state ", static_cast<int>(answer.state),
         ", block ", answer.block, ", ", answer.blocks, " blocks"));
   }
-  Mapping mapping{.offset = file_block * block_size,
-                  .length = std::min(answer.blocks, most_blocks) * block_size,
-                  .device = answer.device};
+  // The file's last block is not whole: its end is cut off at the largest offset.
+  const uint64_t offset = file_block * block_size;
+  const uint64_t most_length = ByteRange::kMaxOffset - offset;
+  Mapping mapping{
+      .offset = offset,
+      .length = answer.blocks > most_length / block_size ? most_length : answer.blocks * block_size,
+      .device = answer.device};
   if (delayed) {
     mapping.type = MappingType::kDelalloc;
   } else if (allocated) {
@@ -41,8 +46,9 @@ absl::StatusOr<Mapping> MappingOf(const BlockAnswer& answer, uint64_t file_block
 
 }  // namespace
 
-absl::StatusOr<size_t> MapByGetBlock(GetBlock get_block, uint32_t block_size, const ByteRange& range,
-                                     absl::Span<Mapping> out, size_t most_calls) {
+absl::StatusOr<size_t> MapByGetBlock(GetBlock get_block, uint32_t block_size,
+                                     const ByteRange& range, absl::Span<Mapping> out,
+                                     size_t most_calls) {
   IOMAP_CHECK(most_calls > 0);
   MappingWriter writer(range, out);
   const uint64_t last_block = (range.end() - 1) / block_size;

@@ -40,8 +40,8 @@ bool Mapping::ContinuesIn(const Mapping& next) const {
 }
 
 std::string DebugString(const Mapping& mapping) {
-  std::string line = absl::StrCat("[", mapping.offset, ", ", mapping.end(), ") ",
-                                  MappingTypeName(mapping.type));
+  std::string line =
+      absl::StrCat("[", mapping.offset, ", ", mapping.end(), ") ", MappingTypeName(mapping.type));
   if (mapping.has_address()) {
     absl::StrAppend(&line, " at ", mapping.address, " of device ", mapping.device);
   }

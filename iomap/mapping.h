@@ -34,13 +34,14 @@ enum class MappingFlag : uint16_t {
 constexpr MappingFlag operator|(MappingFlag a, MappingFlag b) {
   return static_cast<MappingFlag>(static_cast<uint16_t>(a) | static_cast<uint16_t>(b));
 }
+// True when the bit `flag` is set.
 constexpr bool HasFlag(MappingFlag flags, MappingFlag flag) {
   return (static_cast<uint16_t>(flags) & static_cast<uint16_t>(flag)) != 0;
 }
 
-// One range of a file and where its bytes lie. All numbers are bytes; `address` counts from the start of
-// device number `device` of the file system. A plain value: no pointer, no block size, the same on the
-// wire as in memory.
+// One range of a file and where its bytes lie. All numbers are bytes; `address` counts from the
+// start of device number `device` of the file system. A plain value: no pointer, no block size, the
+// same on the wire as in memory.
 struct Mapping {
   static constexpr uint64_t kNoAddress = std::numeric_limits<uint64_t>::max();
 
@@ -63,7 +64,8 @@ struct Mapping {
   // The same mapping cut to the bytes that `part`, which overlaps range(), also has.
   Mapping Slice(const ByteRange& part) const;
 
-  // True when `next` goes on where this mapping ends, in the file and on the device, in the same way.
+  // True when `next` goes on where this mapping ends, in the file and on the device, in the same
+  // way.
   bool ContinuesIn(const Mapping& next) const;
 
   friend constexpr bool operator==(const Mapping&, const Mapping&) = default;

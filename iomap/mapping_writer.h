@@ -9,8 +9,8 @@
 
 namespace iomap {
 
-// Fills the span that a caller gave to File::MapForRead or MapForReport: a backend's local variable.
-// It keeps the answer contiguous: a gap in front of an appended mapping becomes a hole.
+// Fills the span that a caller gave to File::MapForRead or MapForReport: a backend's local
+// variable. It keeps the answer contiguous: a gap in front of an appended mapping becomes a hole.
 //
 //   MappingWriter writer(range, out);
 //   for (each extent from the one that holds range.offset) if (!writer.Append(extent)) break;
@@ -32,9 +32,9 @@ class MappingWriter {
   // True while there is room in the span and the range is not covered.
   bool wants_more() const { return count_ < out_.size() && position_ < end_; }
 
-  // Adds `mapping`, with a hole in front of it when it begins behind position(). It may begin in front of
-  // the range when it holds the range's first byte; one that ends at or before position() is passed over.
-  // False: no more is wanted.
+  // Adds `mapping`, with a hole in front of it when it begins behind position(). It may begin in
+  // front of the range when it holds the range's first byte; one that ends at or before position()
+  // is passed over. False: no more is wanted.
   bool Append(const Mapping& mapping) {
     if (mapping.end() <= position_) {
       return wants_more();

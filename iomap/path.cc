@@ -90,7 +90,8 @@ absl::StatusOr<InodeNumber> ResolvePath(Filesystem& filesystem, absl::string_vie
 namespace {
 
 struct Child {
-  std::string name;  // a directory's ends in a slash: so the order of names is the order of whole paths
+  std::string
+      name;  // a directory's ends in a slash: so the order of names is the order of whole paths
   InodeNumber inode;
   FileType type;
 };
@@ -101,8 +102,8 @@ struct OpenDirectory {
   std::vector<Child> children;  // in reverse order of name: the next one is at the back
 };
 
-// The children in descending order. One whose type the medium does not tell is opened to learn it; when
-// that fails it keeps kUnknown.
+// The children in descending order. One whose type the medium does not tell is opened to learn it;
+// when that fails it keeps kUnknown.
 absl::StatusOr<std::vector<Child>> ChildrenOf(Filesystem& filesystem, InodeNumber directory) {
   std::vector<Child> children;
   IOMAP_RETURN_IF_ERROR(

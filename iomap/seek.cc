@@ -39,8 +39,8 @@ absl::StatusOr<uint64_t> SeekData(File& file, uint64_t offset) {
   IOMAP_ASSIGN_OR_RETURN(const std::optional<uint64_t> found,
                          FirstOffset(file, offset, size, /*zeros=*/false));
   if (!found.has_value()) {
-    return absl::OutOfRangeError(
-        absl::StrCat("inode ", file.inode(), ", offset ", offset, ": no data up to the end of file"));
+    return absl::OutOfRangeError(absl::StrCat("inode ", file.inode(), ", offset ", offset,
+                                              ": no data up to the end of file"));
   }
   return *found;
 }

@@ -13,7 +13,7 @@ namespace iomap::xfs {
 bool Recognises(const dax::Device& device);
 
 // Opens the xfs file system on devices.front(). Errors: see backends::Backend.
-absl::StatusOr<std::unique_ptr<dax::Filesystem>> OpenFilesystem(dax::DeviceSet devices,
-                                                                const backends::OpenOptions& options);
+absl::StatusOr<std::unique_ptr<dax::Filesystem>> OpenFilesystem(
+    dax::DeviceSet devices, const backends::OpenOptions& options);
 
 }  // namespace iomap::xfs
