@@ -36,10 +36,9 @@ absl::StatusOr<Mapping> MappingOf(const BlockAnswer& answer, uint64_t file_block
     mapping.type = HasState(answer.state, BufferState::kUnwritten) ? MappingType::kUnwritten
                                                                    : MappingType::kMapped;
     mapping.address = answer.block * block_size;
-    mapping.flags = MappingFlag::kMerged;
   }
   if (HasState(answer.state, BufferState::kNew)) {
-    mapping.flags = mapping.flags | MappingFlag::kNew;
+    mapping.flags = MappingFlag::kNew;
   }
   return mapping;
 }

@@ -44,9 +44,9 @@ struct BlockAnswer {
 using GetBlock = absl::FunctionRef<absl::StatusOr<BlockAnswer>(uint64_t file_block)>;
 
 // Wraps a get_block function as the body of File::MapForRead: asks block by block and joins
-// neighbours; what is allocated is kMerged. Answers short after `most_calls` calls, so that a large
-// range costs bounded time a call; `most_calls` is at least 1. Internal when an answer holds for no
-// block or has contradicting state bits.
+// neighbours. Answers short after `most_calls` calls, so that a large range costs bounded time a
+// call; `most_calls` is at least 1. Internal when an answer holds for no block or has contradicting
+// state bits.
 absl::StatusOr<size_t> MapByGetBlock(GetBlock get_block, uint32_t block_size,
                                      const ByteRange& range, absl::Span<Mapping> out,
                                      size_t most_calls);

@@ -36,7 +36,8 @@ class HelpFormatter : public CLI::Formatter {
       return option->get_type_name();
     }
     const std::string name = option->get_name(false, true);
-    return option->get_expected_max() == 0 ? name : absl::StrCat(name, "=", option->get_type_name());
+    return option->get_expected_max() == 0 ? name
+                                           : absl::StrCat(name, "=", option->get_type_name());
   }
   std::string make_option_opts(const CLI::Option* /*option*/) const override { return ""; }
   std::string make_option_usage(const CLI::Option* option) const override {
