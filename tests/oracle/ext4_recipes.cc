@@ -90,8 +90,8 @@ std::vector<Recipe> FileMaps() {
   Recipe oldest = Ext4("ext2_revision_0", 1024, {"-r", "0", "-O", "none"});
   oldest.mkfs.front() = "mkfs.ext2";
   oldest.fill.xattr_bytes = 0;
-  oldest.fill.far_offset = uint64_t{1} << 31;
-  oldest.fill.root = false;
+  oldest = BlockMapped(oldest);
+  oldest.fill.far_offset = (uint64_t{1} << 31) - (1 << 20);  // no large_file feature
   recipes.push_back(oldest);
   for (int inode_bytes : {256, 1024}) {
     Recipe recipe = Ext4(absl::StrCat("inline_data_inode_", inode_bytes), 4096,

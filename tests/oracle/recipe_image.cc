@@ -75,6 +75,8 @@ FillOptions SourceOptions(const Recipe& recipe, uint64_t seed, const std::string
   options.preallocate = false;
   options.zero_range = false;
   options.fragments = std::min(options.fragments, 200);
+  // mke2fs reads a directory from its start for each name that it adds.
+  options.directory_entries = std::min(options.directory_entries, 6000);
   if (recipe.type == "xfs") {
     options.xattr_bytes = 0;
     options.far_offset = uint64_t{4} << 20;

@@ -110,9 +110,13 @@ std::vector<Recipe> Features() {
   Recipe meta_uuid = Xfs("meta_uuid", 4096, {"-m", absl::StrCat("uuid=", kUuid)});
   meta_uuid.after_mkfs = {{"xfs_db", "-x", "-c", absl::StrCat("uuid ", kOtherUuid)}};
   recipes.push_back(WithProof(meta_uuid, {"version META_UUID"}));
-  recipes.push_back(Xfs("one_group", 4096, {"-d", "agcount=1"}));
-  recipes.push_back(Xfs("many_groups", 4096, {"-d", "agcount=13"}));
-  recipes.push_back(Xfs("stripes", 4096, {"-d", "su=65536,sw=3"}));
+  recipes.push_back(Xfs("two_groups", 4096, {"-d", "agcount=2"}));
+  Recipe many_groups = Xfs("many_groups", 4096, {"-d", "agcount=13"});
+  many_groups.image_bytes = uint64_t{2} << 30;
+  recipes.push_back(many_groups);
+  Recipe stripes = Xfs("stripes", 4096, {"-d", "su=65536,sw=3"});
+  stripes.image_bytes = uint64_t{2} << 30;
+  recipes.push_back(stripes);
   return recipes;
 }
 
