@@ -75,6 +75,10 @@ uint32_t ExtendCrc32c(uint32_t crc, absl::Span<const std::byte> bytes) {
     return ExtendByInstruction(crc, bytes.data(), bytes.size());
   }
 #endif
+  return ExtendCrc32cByTables(crc, bytes);
+}
+
+uint32_t ExtendCrc32cByTables(uint32_t crc, absl::Span<const std::byte> bytes) {
   return ExtendByTables(crc, bytes.data(), bytes.size());
 }
 

@@ -13,6 +13,9 @@ namespace iomap::backends {
 // instruction where the processor has it.
 uint32_t ExtendCrc32c(uint32_t crc, absl::Span<const std::byte> bytes);
 
+// The same by tables alone: what ExtendCrc32c does on a processor without the instruction.
+uint32_t ExtendCrc32cByTables(uint32_t crc, absl::Span<const std::byte> bytes);
+
 // The same for `count` zero bytes: what a checksum field counts as.
 uint32_t ExtendCrc32cByZeros(uint32_t crc, size_t count);
 

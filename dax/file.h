@@ -5,8 +5,8 @@
 
 namespace iomap::dax {
 
-// A file whose bytes lie on devices of this process: what a backend with an on-disk format derives from.
-// Thread-safety and errors: iomap::File.
+// A file whose bytes lie on devices of this process: what a backend with an on-disk format derives
+// from. Thread-safety and errors: iomap::File.
 class File : public iomap::File {
  public:
   // `devices` outlives the file.

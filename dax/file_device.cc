@@ -68,7 +68,8 @@ absl::StatusOr<std::unique_ptr<FileDevice>> FileDevice::OpenReadOnly(const std::
     if (mapping == MAP_FAILED) {
       return SystemError("mmap");
     }
-    // Metadata is scattered: read ahead for it would fetch, and count as ours, what nobody asked for.
+    // Metadata is scattered: read ahead for it would fetch, and count as ours, what nobody asked
+    // for.
     madvise(mapping, mapping_size, MADV_RANDOM);
   }
   return std::unique_ptr<FileDevice>(new FileDevice(

@@ -9,13 +9,13 @@
 
 namespace iomap::dax {
 
-// An ordinary file or block device, mapped read-only from byte `image_offset` (any offset: a partition in a
-// larger image) to its end. A file that another process truncates while it is open makes reads of the lost
-// pages end in SIGBUS, as with any mapping.
+// An ordinary file or block device, mapped read-only from byte `image_offset` (any offset: a
+// partition in a larger image) to its end. A file that another process truncates while it is open
+// makes reads of the lost pages end in SIGBUS, as with any mapping.
 class FileDevice : public Device {
  public:
-  // Unavailable, with the system's own words, when the file cannot be opened or mapped. OutOfRange when the
-  // offset is past the end of the file.
+  // Unavailable, with the system's own words, when the file cannot be opened or mapped. OutOfRange
+  // when the offset is past the end of the file.
   static absl::StatusOr<std::unique_ptr<FileDevice>> OpenReadOnly(const std::string& path,
                                                                   uint64_t image_offset);
   ~FileDevice() override;

@@ -50,13 +50,13 @@ absl::StatusOr<size_t> Read(File& file, uint64_t offset, absl::Span<std::byte> o
     return 0;
   }
   const ByteRange range{offset, std::min<uint64_t>(out.size(), attributes.size - offset)};
-  IOMAP_RETURN_IF_ERROR(ForEachMapping(
-      file, &File::MapForRead, range,
-      [&](const Mapping& mapping, const ByteRange& part) -> absl::StatusOr<Walk> {
-        IOMAP_RETURN_IF_ERROR(
-            ReadPart(file, mapping, part, out.subspan(part.offset - offset, part.length)));
-        return Walk::kContinue;
-      }));
+  IOMAP_RETURN_IF_ERROR(
+      ForEachMapping(file, &File::MapForRead, range,
+                     [&](const Mapping& mapping, const ByteRange& part) -> absl::StatusOr<Walk> {
+                       IOMAP_RETURN_IF_ERROR(ReadPart(
+                           file, mapping, part, out.subspan(part.offset - offset, part.length)));
+                       return Walk::kContinue;
+                     }));
   return range.length;
 }
 

@@ -9,9 +9,10 @@
 
 namespace iomap::dax {
 
-// pread(2): copies the file's bytes from `offset` on to `out`, zeros for holes and unwritten ranges, and
-// returns how many there were; fewer than asked for only at the end of file. DataLoss when a mapping points
-// past its device, FailedPrecondition when the bytes are not the file's plain bytes (kEncoded).
+// pread(2): copies the file's bytes from `offset` on to `out`, zeros for holes and unwritten
+// ranges, and returns how many there were; fewer than asked for only at the end of file. DataLoss
+// when a mapping points past its device, FailedPrecondition when the bytes are not the file's plain
+// bytes (kEncoded).
 absl::StatusOr<size_t> Read(File& file, uint64_t offset, absl::Span<std::byte> out);
 
 }  // namespace iomap::dax

@@ -9,6 +9,7 @@ namespace iomap {
 
 using InodeNumber = uint64_t;
 
+// What kind of file an inode is, as stat(2) tells it.
 enum class FileType : uint8_t {
   kUnknown,
   kRegular,

@@ -12,10 +12,11 @@ namespace iomap {
 // agree in type, device and flags made one, and what the core adds to it.
 struct FiemapExtent {
   Mapping mapping;
-  bool last =
-      false;  // no extent with space, or inline data, follows it in the file (FIEMAP_EXTENT_LAST)
+  // No extent with space, or inline data, follows it in the file (FIEMAP_EXTENT_LAST).
+  bool last = false;
 };
 
+// Whether a report shows holes.
 enum class Holes { kSkip, kReport };
 
 // Linux's FIEMAP: calls `extent` for the extents that overlap `range`, in order, until it returns

@@ -26,13 +26,14 @@ enum class Capability : uint32_t {
 constexpr Capability operator|(Capability a, Capability b) {
   return static_cast<Capability>(static_cast<uint32_t>(a) | static_cast<uint32_t>(b));
 }
+// True when `one` is among `all`.
 constexpr bool HasCapability(Capability all, Capability one) {
   return (static_cast<uint32_t>(all) & static_cast<uint32_t>(one)) != 0;
 }
 
 // What is true of a file system as a whole.
 struct FilesystemInfo {
-  std::string backend = {};  // "ext4", "xfs": the name in the registry
+  std::string backend;  // "ext4", "xfs": the name in the registry
   Capability capabilities = Capability::kNone;
   uint32_t block_size = 0;  // bytes: the unit of bmap and of the filefrag columns
   uint64_t size_bytes = 0;  // of the whole file system on its main device
@@ -41,11 +42,12 @@ struct FilesystemInfo {
   uint64_t free_inode_count = 0;
   std::string uuid = {};  // 8-4-4-4-12 hexadecimal digits
   std::string label = {};
-  std::vector<std::string> features =
-      {};                    // the names that the format's own mkfs and dump programs use
-  std::string journal = {};  // one word or phrase: "clean", "none", "needs recovery, not replayed"
-  std::vector<std::pair<std::string, std::string>> geometry =
-      {};  // backend's own facts: name, value
+  // The names that the format's own mkfs and dump programs use.
+  std::vector<std::string> features = {};
+  // One word or phrase: "clean", "none", "needs recovery, not replayed".
+  std::string journal = {};
+  // The backend's own facts: name, value.
+  std::vector<std::pair<std::string, std::string>> geometry = {};
 };
 
 // One entry of a directory. `name` is the bytes on the medium; it lives as long as the call that

@@ -12,22 +12,24 @@ namespace {
 
 absl::StatusOr<Mapping> MappingOf(const BlockAnswer& answer, uint64_t file_block,
                                   uint32_t block_size) {
-  const uint64_t most_blocks = ByteRange::kMaxOffset / block_size - file_block;
+  const uint64_t most_blocks = ByteRange::kMaxOffset / block_size;  // that a device can have
   const bool allocated = HasState(answer.state, BufferState::kMapped) ||
                          HasState(answer.state, BufferState::kUnwritten);
   const bool delayed = HasState(answer.state, BufferState::kDelay);
-  if (answer.blocks == 0 || (allocated && delayed) ||
-      (allocated && answer.block > ByteRange::kMaxOffset / block_size - answer.blocks)) {
+  const bool past_any_device =
+      answer.blocks > most_blocks || answer.block > most_blocks - answer.blocks;
+  if (answer.blocks == 0 || (allocated && (delayed || past_any_device))) {
     return absl::InternalError(absl::StrCat(
         "file block ", file_block, ": get_block answered state ", static_cast<int>(answer.state),
         ", block ", answer.block, ", ", answer.blocks, " blocks"));
   }
+  // The file's last block is not whole: its end is cut off at the largest offset.
   const uint64_t offset = file_block * block_size;
-  // The last block that a file can have is cut off at the largest offset.
-  Mapping mapping{.offset = offset,
-                  .length = answer.blocks <= most_blocks ? answer.blocks * block_size
-                                                         : ByteRange::kMaxOffset - offset,
-                  .device = answer.device};
+  const uint64_t most_length = ByteRange::kMaxOffset - offset;
+  Mapping mapping{
+      .offset = offset,
+      .length = answer.blocks > most_length / block_size ? most_length : answer.blocks * block_size,
+      .device = answer.device};
   if (delayed) {
     mapping.type = MappingType::kDelalloc;
   } else if (allocated) {

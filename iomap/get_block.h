@@ -24,6 +24,7 @@ enum class BufferState : uint8_t {
 constexpr BufferState operator|(BufferState a, BufferState b) {
   return static_cast<BufferState>(static_cast<uint8_t>(a) | static_cast<uint8_t>(b));
 }
+// True when the bit `state` is set.
 constexpr bool HasState(BufferState states, BufferState state) {
   return (static_cast<uint8_t>(states) & static_cast<uint8_t>(state)) != 0;
 }

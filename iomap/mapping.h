@@ -28,11 +28,13 @@ enum class MappingFlag : uint16_t {
   kShared = 1 << 0,   // other files, or other ranges, use the same bytes
   kNew = 1 << 1,      // allocated by this call
   kEncoded = 1 << 2,  // the bytes at the address are not the file's plain bytes
+  kMerged = 1 << 3,   // joined from single blocks: the medium has no extents (IOMAP_F_MERGED)
 };
 
 constexpr MappingFlag operator|(MappingFlag a, MappingFlag b) {
   return static_cast<MappingFlag>(static_cast<uint16_t>(a) | static_cast<uint16_t>(b));
 }
+// True when the bit `flag` is set.
 constexpr bool HasFlag(MappingFlag flags, MappingFlag flag) {
   return (static_cast<uint16_t>(flags) & static_cast<uint16_t>(flag)) != 0;
 }

@@ -7,6 +7,7 @@
 
 namespace iomap {
 
+// What to do with a path whose last name is a symbolic link: go where it points, or name the link.
 enum class LastLink { kFollow, kKeep };
 
 // The inode that `path` names, from the root of `filesystem` whether or not it begins with a slash,

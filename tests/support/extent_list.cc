@@ -24,9 +24,9 @@ ExtentList Canonical(ExtentList extents, Shared shared) {
     if (extent.type == MappingType::kInline) {
       extent.address = Mapping::kNoAddress;
     }
-    if (shared == Shared::kIgnore) {
-      extent.flags = MappingFlag::kNone;
-    }
+    const bool is_shared = HasFlag(extent.flags, MappingFlag::kShared);
+    extent.flags =
+        is_shared && shared == Shared::kCompare ? MappingFlag::kShared : MappingFlag::kNone;
     if (!canonical.empty() && canonical.back().ContinuesIn(extent)) {
       canonical.back().length += extent.length;
     } else {
