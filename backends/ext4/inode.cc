@@ -91,6 +91,10 @@ absl::StatusOr<Attributes> ParseAttributes(const Superblock& superblock, uint32_
       attributes.blocks_512 <<= superblock.block_shift - 9;
     }
   }
+  if (attributes.type == FileType::kRegular && (disk.flags.get() & kInodeInlineData) != 0) {
+    // Linux counts the bytes inside the inode, so that nobody takes such a file for one large hole.
+    attributes.blocks_512 += attributes.size / 512 + (attributes.size % 512 != 0 ? 1 : 0);
+  }
   const auto has = [&](size_t field) {
     return extra_bytes >= field + sizeof(Le32) - kSmallInodeBytes;
   };
