@@ -68,7 +68,10 @@ absl::StatusOr<size_t> File::MapForRead(const ByteRange& range, absl::Span<Mappi
   MappingWriter writer(range, out);
   const uint64_t size = inode_.attributes.size;
   if (std::holds_alternative<InlineData>(contents_) && size > 0) {
-    writer.Append(Mapping{.offset = 0, .length = size, .type = MappingType::kInline});
+    writer.Append(Mapping{.offset = 0,
+                          .length = size,
+                          .address = inode_.block_address,
+                          .type = MappingType::kInline});
   }
   writer.AppendHoleUntil(ByteRange::kMaxOffset);
   return writer.count();
