@@ -19,8 +19,9 @@ struct TreeNode {
   uint32_t level = 0;                  // 0: a leaf
   uint32_t count = 0;                  // records of a leaf, children of an inner node
   const std::byte* records = nullptr;  // level 0: the first record
-  std::vector<uint64_t> keys;  // level > 0: ascending; keys[i] is the least key below children[i]
-  std::vector<uint64_t> children;  // level > 0: addresses in the format's own unit
+  // Level > 0: ascending; keys[i] is the least key below children[i].
+  std::vector<uint64_t> keys = {};
+  std::vector<uint64_t> children = {};  // level > 0: addresses in the format's own unit
 };
 
 // Where a node hangs: what its parent promises of it.

@@ -45,9 +45,9 @@ struct Attributes {
   uint32_t link_count = 0;
   uint64_t size = 0;        // bytes, at most ByteRange::kMaxOffset
   uint64_t blocks_512 = 0;  // allocated space in 512-byte units, metadata of the file included
-  Timestamp access_time;
-  Timestamp modification_time;
-  Timestamp change_time;
+  Timestamp access_time = {};
+  Timestamp modification_time = {};
+  Timestamp change_time = {};
 };
 
 }  // namespace iomap

@@ -33,18 +33,20 @@ constexpr bool HasCapability(Capability all, Capability one) {
 
 // What is true of a file system as a whole.
 struct FilesystemInfo {
-  std::string backend;  // "ext4", "xfs": the name in the registry
+  std::string backend = {};  // "ext4", "xfs": the name in the registry
   Capability capabilities = Capability::kNone;
   uint32_t block_size = 0;  // bytes: the unit of bmap and of the filefrag columns
   uint64_t size_bytes = 0;  // of the whole file system on its main device
   uint64_t free_bytes = 0;
   uint64_t inode_count = 0;
   uint64_t free_inode_count = 0;
-  std::string uuid;  // 8-4-4-4-12 hexadecimal digits
-  std::string label;
-  std::vector<std::string> features;  // the names that the format's own mkfs and dump programs use
-  std::string journal;  // one word or phrase: "clean", "none", "needs recovery, not replayed"
-  std::vector<std::pair<std::string, std::string>> geometry;  // backend's own facts: name, value
+  std::string uuid = {};  // 8-4-4-4-12 hexadecimal digits
+  std::string label = {};
+  // The names that the format's own mkfs and dump programs use.
+  std::vector<std::string> features = {};
+  std::string journal = {};  // one word or phrase: "clean", "none", "needs recovery, not replayed"
+  // The backend's own facts: name, value.
+  std::vector<std::pair<std::string, std::string>> geometry = {};
 };
 
 // One entry of a directory. `name` is the bytes on the medium; it lives as long as the call that

@@ -54,6 +54,9 @@ std::string DebugString(const Mapping& mapping) {
   if (HasFlag(mapping.flags, MappingFlag::kEncoded)) {
     line += " encoded";
   }
+  if (HasFlag(mapping.flags, MappingFlag::kMerged)) {
+    line += " merged";
+  }
   return line;
 }
 

@@ -28,6 +28,7 @@ enum class MappingFlag : uint16_t {
   kShared = 1 << 0,   // other files, or other ranges, use the same bytes
   kNew = 1 << 1,      // allocated by this call
   kEncoded = 1 << 2,  // the bytes at the address are not the file's plain bytes
+  kMerged = 1 << 3,   // joined from single blocks: the medium has no extents (IOMAP_F_MERGED)
 };
 
 constexpr MappingFlag operator|(MappingFlag a, MappingFlag b) {

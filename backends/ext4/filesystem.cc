@@ -1,12 +1,155 @@
 #include "backends/ext4/filesystem.h"
 
-namespace iomap::ext4 {
+#include <mutex>
+#include <string>
+#include <utility>
 
-bool Recognises(const dax::Device& /*device*/) { return false; }
+#include "absl/container/flat_hash_map.h"
+#include "absl/strings/str_cat.h"
+#include "backends/endian.h"
+#include "backends/ext4/directory.h"
+#include "backends/ext4/features.h"
+#include "backends/ext4/file.h"
+#include "backends/ext4/format.h"
+#include "backends/ext4/journal.h"
+#include "backends/ext4/volume.h"
+#include "backends/open_files.h"
+#include "backends/uuid.h"
+#include "dax/io.h"
+#include "iomap/status_macros.h"
+
+namespace iomap::ext4 {
+namespace {
+
+class Filesystem : public dax::Filesystem {
+ public:
+  Filesystem(std::unique_ptr<Volume> volume, std::string journal)
+      : volume_(std::move(volume)), journal_(std::move(journal)) {}
+
+  absl::StatusOr<FilesystemInfo> info() override;
+  InodeNumber root() const override { return kRootInode; }
+  absl::StatusOr<InodeNumber> LookUp(InodeNumber directory, absl::string_view name) override;
+  absl::Status ReadDirectory(InodeNumber directory, uint64_t cookie,
+                             absl::FunctionRef<bool(const DirectoryEntry&)> entry) override;
+  absl::StatusOr<std::string> ReadLink(InodeNumber link) override;
+  absl::StatusOr<std::shared_ptr<dax::File>> OpenFile(InodeNumber inode) override;
+
+ private:
+  absl::StatusOr<std::shared_ptr<File>> OpenExt4File(InodeNumber inode);
+  absl::StatusOr<Directory> OpenDirectory(InodeNumber inode);
+
+  const std::unique_ptr<Volume> volume_;
+  const std::string journal_;
+  backends::OpenFiles<File> open_files_;
+};
+
+absl::StatusOr<FilesystemInfo> Filesystem::info() {
+  const Superblock& superblock = volume_->superblock();
+  FilesystemInfo info{.backend = "ext4",
+                      .capabilities = Capability::kSymbolicLinks | Capability::kInlineData,
+                      .block_size = superblock.block_size,
+                      .size_bytes = superblock.size_bytes(),
+                      .free_bytes = superblock.free_block_count << superblock.block_shift,
+                      .inode_count = superblock.inode_count,
+                      .free_inode_count = superblock.free_inode_count,
+                      .uuid = backends::UuidText(superblock.uuid),
+                      .label = superblock.label,
+                      .features = FeatureNames(superblock.features),
+                      .journal = journal_};
+  const auto add = [&](absl::string_view name, uint64_t value) {
+    info.geometry.emplace_back(name, absl::StrCat(value));
+  };
+  add("first data block", superblock.first_data_block);
+  add("blocks per group", superblock.blocks_per_group);
+  add("blocks per cluster", superblock.blocks_per_cluster);
+  add("groups", superblock.group_count);
+  add("groups per flex group", uint64_t{1} << (superblock.log_groups_per_flex & 31));
+  add("inodes per group", superblock.inodes_per_group);
+  add("inode size", superblock.inode_size);
+  add("first inode", superblock.first_inode);
+  add("descriptor size", superblock.descriptor_size);
+  add("blocks on the device", volume_->readable_blocks());
+  info.geometry.emplace_back("state", (superblock.state & kStateError) != 0   ? "errors detected"
+                                      : (superblock.state & kStateValid) != 0 ? "clean"
+                                                                              : "not clean");
+  return info;
+}
+
+absl::StatusOr<std::shared_ptr<File>> Filesystem::OpenExt4File(InodeNumber inode) {
+  return open_files_.FindOrOpen(inode, [&] { return File::Open(*volume_, inode); });
+}
+
+absl::StatusOr<std::shared_ptr<dax::File>> Filesystem::OpenFile(InodeNumber inode) {
+  return OpenExt4File(inode);
+}
+
+absl::StatusOr<Directory> Filesystem::OpenDirectory(InodeNumber inode) {
+  IOMAP_ASSIGN_OR_RETURN(std::shared_ptr<File> file, OpenExt4File(inode));
+  return Directory::Open(*volume_, std::move(file));
+}
+
+absl::StatusOr<InodeNumber> Filesystem::LookUp(InodeNumber directory, absl::string_view name) {
+  IOMAP_ASSIGN_OR_RETURN(const Directory opened, OpenDirectory(directory));
+  return opened.LookUp(name);
+}
+
+absl::Status Filesystem::ReadDirectory(InodeNumber directory, uint64_t cookie,
+                                       absl::FunctionRef<bool(const DirectoryEntry&)> entry) {
+  IOMAP_ASSIGN_OR_RETURN(const Directory opened, OpenDirectory(directory));
+  return opened.Read(cookie, entry);
+}
+
+absl::StatusOr<std::string> Filesystem::ReadLink(InodeNumber link) {
+  IOMAP_ASSIGN_OR_RETURN(const std::shared_ptr<File> file, OpenExt4File(link));
+  const Attributes& attributes = file->parsed().attributes;
+  if (attributes.type != FileType::kSymbolicLink) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("ext4 inode ", link, ": not a symbolic link"));
+  }
+  IOMAP_RETURN_IF_ERROR(file->CheckNotEncrypted());
+  if (attributes.size == 0 || attributes.size > volume_->superblock().block_size) {
+    return absl::DataLossError(absl::StrCat("ext4 inode ", link, ": a link target of ",
+                                            attributes.size, " bytes, 1 to a block are possible"));
+  }
+  std::string target(attributes.size, '\0');
+  IOMAP_RETURN_IF_ERROR(
+      dax::Read(*file, 0,
+                absl::MakeSpan(reinterpret_cast<std::byte*>(target.data()), target.size()))
+          .status());
+  return target;
+}
+
+absl::StatusOr<std::string> CheckJournal(const Volume& volume,
+                                         backends::DirtyJournal dirty_journal) {
+  const absl::StatusOr<JournalState> state = ReadJournalState(volume);
+  if (dirty_journal == backends::DirtyJournal::kIgnore) {
+    return !state.ok()                      ? "damaged, not replayed"
+           : *state == JournalState::kDirty ? "needs recovery, not replayed"
+           : *state == JournalState::kClean ? "clean"
+                                            : "none";
+  }
+  IOMAP_RETURN_IF_ERROR(state.status());
+  if (*state == JournalState::kDirty) {
+    return absl::UnimplementedError(
+        "ext4 journal needs recovery: changes are not in place yet; --no-replay reads what lies "
+        "there");
+  }
+  return *state == JournalState::kClean ? "clean" : "none";
+}
+
+}  // namespace
+
+bool Recognises(const dax::Device& device) {
+  const auto bytes = device.View(ByteRange{kSuperblockOffset, sizeof(DiskSuperblock)});
+  return bytes.ok() &&
+         backends::CopyOut<DiskSuperblock>(bytes->data()).magic.get() == kSuperblockMagic;
+}
 
 absl::StatusOr<std::unique_ptr<dax::Filesystem>> OpenFilesystem(
-    dax::DeviceSet /*devices*/, const backends::OpenOptions& /*options*/) {
-  return absl::UnimplementedError("ext4: not written yet");
+    dax::DeviceSet devices, const backends::OpenOptions& options) {
+  IOMAP_ASSIGN_OR_RETURN(std::unique_ptr<Volume> volume, Volume::Open(std::move(devices)));
+  IOMAP_ASSIGN_OR_RETURN(std::string journal, CheckJournal(*volume, options.dirty_journal));
+  return std::make_unique<Filesystem>(std::move(volume), std::move(journal));
 }
 
 }  // namespace iomap::ext4

@@ -1,0 +1,86 @@
+#include "backends/ext4/group.h"
+
+#include <array>
+#include <cstring>
+
+#include "absl/strings/str_cat.h"
+#include "backends/crc32c.h"
+#include "backends/ext4/crc16.h"
+#include "backends/ext4/format.h"
+#include "iomap/status_macros.h"
+
+namespace iomap::ext4 {
+namespace {
+
+using Bytes = absl::Span<const std::byte>;
+
+// The checksum leaves its own field out: metadata_csum counts it as zeros, uninit_bg passes over
+// it.
+uint16_t DescriptorChecksum(const Superblock& superblock, uint32_t group, Bytes descriptor) {
+  constexpr size_t kBegin = offsetof(DiskGroupDescriptor, checksum);
+  constexpr size_t kEnd = kBegin + sizeof(Le16);
+  std::array<std::byte, 4> number;
+  for (size_t i = 0; i < number.size(); ++i) {
+    number[i] = static_cast<std::byte>(group >> (8 * i));
+  }
+  if (superblock.has_metadata_checksums()) {
+    uint32_t crc = backends::ExtendCrc32c(superblock.checksum_seed, number);
+    crc = backends::ExtendCrc32c(crc, descriptor.first(kBegin));
+    crc = backends::ExtendCrc32cByZeros(crc, sizeof(Le16));
+    return static_cast<uint16_t>(backends::ExtendCrc32c(crc, descriptor.subspan(kEnd)));
+  }
+  std::array<std::byte, 16> uuid;
+  std::memcpy(uuid.data(), superblock.uuid.data(), uuid.size());
+  uint16_t crc = ExtendCrc16(0xFFFF, uuid);
+  crc = ExtendCrc16(crc, number);
+  crc = ExtendCrc16(crc, descriptor.first(kBegin));
+  return ExtendCrc16(crc, descriptor.subspan(kEnd));
+}
+
+}  // namespace
+
+absl::StatusOr<Group> ReadGroup(const Volume& volume, uint64_t group) {
+  const Superblock& superblock = volume.superblock();
+  const uint64_t block = superblock.DescriptorBlock(group);
+  const uint64_t descriptors_per_block = superblock.block_size / superblock.descriptor_size;
+  const auto damaged = [&](absl::string_view what, uint64_t value, absl::string_view expected) {
+    return absl::DataLossError(absl::StrCat("ext4 group descriptor ", group, ", block ", block,
+                                            ": ", what, " ", value, ", ", expected));
+  };
+  IOMAP_ASSIGN_OR_RETURN(const Bytes table, volume.Block(block));
+  const Bytes bytes = table.subspan(group % descriptors_per_block * superblock.descriptor_size,
+                                    superblock.descriptor_size);
+  DiskGroupDescriptor disk{};
+  std::memcpy(&disk, bytes.data(), std::min(sizeof disk, bytes.size()));
+  if (superblock.has_group_checksums()) {
+    const uint16_t computed = DescriptorChecksum(superblock, static_cast<uint32_t>(group), bytes);
+    if (computed != disk.checksum.get()) {
+      return damaged("checksum", disk.checksum.get(), absl::StrCat("computed ", computed));
+    }
+  }
+  Group parsed;
+  parsed.inode_table_block = disk.inode_table_lo.get() | uint64_t{disk.inode_table_hi.get()} << 32;
+  const uint64_t table_blocks =
+      (uint64_t{superblock.inodes_per_group} * superblock.inode_size + superblock.block_size - 1) >>
+      superblock.block_shift;
+  if (parsed.inode_table_block <= superblock.first_data_block ||
+      parsed.inode_table_block > superblock.block_count ||
+      table_blocks > superblock.block_count - parsed.inode_table_block) {
+    return damaged("inode table at block", parsed.inode_table_block,
+                   absl::StrCat("the file system has ", superblock.block_count));
+  }
+  parsed.initialised_inodes = superblock.inodes_per_group;
+  if (superblock.has_group_checksums()) {
+    const uint32_t unused = disk.unused_inodes_lo.get() | uint32_t{disk.unused_inodes_hi.get()}
+                                                              << 16;
+    if (unused > superblock.inodes_per_group) {
+      return damaged("unused inodes", unused,
+                     absl::StrCat("a group has ", superblock.inodes_per_group));
+    }
+    const bool uninitialised = (disk.flags.get() & kGroupInodesUninitialised) != 0;
+    parsed.initialised_inodes = uninitialised ? 0 : superblock.inodes_per_group - unused;
+  }
+  return parsed;
+}
+
+}  // namespace iomap::ext4

@@ -1,0 +1,21 @@
+#pragma once
+
+#include <cstdint>
+
+#include "absl/status/statusor.h"
+#include "backends/ext4/volume.h"
+
+namespace iomap::ext4 {
+
+// What a reader needs of a group descriptor.
+struct Group {
+  uint64_t inode_table_block = 0;
+  // Inodes of the group from this index on were never used; their part of the table may be garbage.
+  uint32_t initialised_inodes = 0;
+};
+
+// Reads descriptor `group`, below the volume's group count, with its checksum. DataLoss, with the
+// group and the block, when it is damaged.
+absl::StatusOr<Group> ReadGroup(const Volume& volume, uint64_t group);
+
+}  // namespace iomap::ext4

@@ -1,0 +1,159 @@
+#include "backends/ext4/inode.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "absl/strings/str_cat.h"
+#include "backends/crc32c.h"
+#include "backends/ext4/group.h"
+#include "iomap/byte_range.h"
+#include "iomap/status_macros.h"
+
+namespace iomap::ext4 {
+namespace {
+
+using Bytes = absl::Span<const std::byte>;
+
+absl::Status Damaged(uint64_t number, absl::string_view what, uint64_t value,
+                     absl::string_view expected) {
+  return absl::DataLossError(
+      absl::StrCat("ext4 inode ", number, ": ", what, " ", value, ", ", expected));
+}
+
+std::array<std::byte, 4> LittleEndianBytes(uint32_t value) {
+  std::array<std::byte, 4> bytes;
+  for (size_t i = 0; i < bytes.size(); ++i) {
+    bytes[i] = static_cast<std::byte>(value >> (8 * i));
+  }
+  return bytes;
+}
+
+// The bytes of the record behind the first 128 that have a meaning of their own.
+uint32_t ExtraBytes(Bytes record, const DiskInode& disk) {
+  return record.size() > kSmallInodeBytes ? disk.extra_isize.get() : 0;
+}
+
+absl::Status CheckChecksum(uint32_t number, uint32_t seed, Bytes record, const DiskInode& disk) {
+  constexpr size_t kLo = offsetof(DiskInode, checksum_lo);
+  constexpr size_t kHi = offsetof(DiskInode, checksum_hi);
+  const bool has_hi = ExtraBytes(record, disk) >= kHi + sizeof(Le16) - kSmallInodeBytes;
+  uint32_t crc = backends::ExtendCrc32c(seed, record.first(kLo));
+  crc = backends::ExtendCrc32cByZeros(crc, sizeof(Le16));
+  Bytes rest = record.subspan(kLo + sizeof(Le16));
+  if (has_hi) {
+    const size_t before_hi = kHi - kLo - sizeof(Le16);
+    crc = backends::ExtendCrc32c(crc, rest.first(before_hi));
+    crc = backends::ExtendCrc32cByZeros(crc, sizeof(Le16));
+    rest = rest.subspan(before_hi + sizeof(Le16));
+  }
+  crc = backends::ExtendCrc32c(crc, rest);
+  const uint32_t stored =
+      disk.checksum_lo.get() | (has_hi ? uint32_t{disk.checksum_hi.get()} << 16 : 0);
+  const uint32_t computed = has_hi ? crc : crc & 0xFFFF;
+  if (stored != computed) {
+    return Damaged(number, "checksum", stored, absl::StrCat("computed ", computed));
+  }
+  return absl::OkStatus();
+}
+
+// `extra` carries two more bits of seconds and the nanoseconds.
+Timestamp TimestampOf(Le32 seconds, Le32 extra, bool has_extra) {
+  Timestamp time{.seconds = static_cast<int32_t>(seconds.get())};
+  if (has_extra) {
+    time.seconds += int64_t{extra.get() & 3} << 32;
+    time.nanoseconds = extra.get() >> 2;
+  }
+  return time;
+}
+
+absl::StatusOr<Attributes> ParseAttributes(const Superblock& superblock, uint32_t number,
+                                           uint32_t extra_bytes, const DiskInode& disk) {
+  Attributes attributes{.inode = number,
+                        .type = FileTypeOfMode(disk.mode.get()),
+                        .mode = disk.mode.get(),
+                        .uid = disk.uid_lo.get() | uint32_t{disk.uid_hi.get()} << 16,
+                        .gid = disk.gid_lo.get() | uint32_t{disk.gid_hi.get()} << 16,
+                        .link_count = disk.link_count.get(),
+                        .size = disk.size_lo.get()};
+  const bool is_wide = attributes.type == FileType::kRegular ||
+                       (attributes.type == FileType::kDirectory &&
+                        (superblock.features.incompat & kIncompatLargeDir) != 0);
+  if (is_wide) {
+    attributes.size |= uint64_t{disk.size_hi.get()} << 32;
+  }
+  if (attributes.size > ByteRange::kMaxOffset) {
+    return Damaged(number, "size", attributes.size, "at most 2^63-1");
+  }
+  attributes.blocks_512 = disk.blocks_lo.get();
+  if ((superblock.features.ro_compat & kRoCompatHugeFile) != 0) {
+    attributes.blocks_512 |= uint64_t{disk.blocks_hi.get()} << 32;
+    if ((disk.flags.get() & kInodeHugeFile) != 0) {
+      attributes.blocks_512 <<= superblock.block_shift - 9;
+    }
+  }
+  const auto has = [&](size_t field) {
+    return extra_bytes >= field + sizeof(Le32) - kSmallInodeBytes;
+  };
+  attributes.access_time =
+      TimestampOf(disk.atime, disk.atime_extra, has(offsetof(DiskInode, atime_extra)));
+  attributes.modification_time =
+      TimestampOf(disk.mtime, disk.mtime_extra, has(offsetof(DiskInode, mtime_extra)));
+  attributes.change_time =
+      TimestampOf(disk.ctime, disk.ctime_extra, has(offsetof(DiskInode, ctime_extra)));
+  return attributes;
+}
+
+absl::StatusOr<Inode> ParseInode(const Superblock& superblock, uint32_t number, Bytes record) {
+  DiskInode disk{};
+  std::memcpy(&disk, record.data(), std::min(sizeof disk, record.size()));
+  const bool is_free = disk.link_count.get() == 0 || disk.mode.get() == 0;
+  if (is_free) {
+    return absl::NotFoundError(absl::StrCat("ext4 inode ", number, ": not in use"));
+  }
+  const uint32_t extra_bytes = ExtraBytes(record, disk);
+  if (extra_bytes > record.size() - std::min<size_t>(record.size(), kSmallInodeBytes)) {
+    return Damaged(number, "extra_isize", extra_bytes,
+                   absl::StrCat("an inode has ", record.size(), " bytes"));
+  }
+  uint32_t seed = backends::ExtendCrc32c(superblock.checksum_seed, LittleEndianBytes(number));
+  seed = backends::ExtendCrc32c(seed, LittleEndianBytes(disk.generation.get()));
+  if (superblock.has_metadata_checksums()) {
+    IOMAP_RETURN_IF_ERROR(CheckChecksum(number, seed, record, disk));
+  }
+  Inode inode{.number = number, .flags = disk.flags.get(), .checksum_seed = seed};
+  IOMAP_ASSIGN_OR_RETURN(inode.attributes, ParseAttributes(superblock, number, extra_bytes, disk));
+  if (inode.attributes.type == FileType::kUnknown) {
+    return Damaged(number, "mode", inode.attributes.mode, "no file type has it");
+  }
+  std::copy(std::begin(disk.block), std::end(disk.block), inode.block.begin());
+  if (record.size() > kSmallInodeBytes) {
+    const Bytes behind = record.subspan(kSmallInodeBytes + extra_bytes);
+    inode.in_inode_xattrs.assign(behind.begin(), behind.end());
+  }
+  return inode;
+}
+
+}  // namespace
+
+absl::StatusOr<Inode> ReadInode(const Volume& volume, uint64_t number) {
+  const Superblock& superblock = volume.superblock();
+  if (number == 0 || number > superblock.inode_count) {
+    return absl::NotFoundError(
+        absl::StrCat("ext4 inode ", number, ": the file system has 1 to ", superblock.inode_count));
+  }
+  const uint64_t group_number = (number - 1) / superblock.inodes_per_group;
+  const uint32_t index = static_cast<uint32_t>((number - 1) % superblock.inodes_per_group);
+  IOMAP_ASSIGN_OR_RETURN(const Group group, ReadGroup(volume, group_number));
+  if (index >= group.initialised_inodes) {
+    return absl::NotFoundError(absl::StrCat("ext4 inode ", number, ": never used"));
+  }
+  const uint64_t byte = uint64_t{index} * superblock.inode_size;
+  IOMAP_ASSIGN_OR_RETURN(const Bytes block,
+                         volume.Block(group.inode_table_block + (byte >> superblock.block_shift)));
+  // A copy: what is checked here is what is used, whatever happens to the image meanwhile.
+  const Bytes lying = block.subspan(byte % superblock.block_size, superblock.inode_size);
+  const std::vector<std::byte> record(lying.begin(), lying.end());
+  return ParseInode(superblock, static_cast<uint32_t>(number), record);
+}
+
+}  // namespace iomap::ext4

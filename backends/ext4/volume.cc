@@ -1,0 +1,45 @@
+#include "backends/ext4/volume.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "backends/ext4/format.h"
+#include "iomap/status_macros.h"
+
+namespace iomap::ext4 {
+
+absl::StatusOr<std::unique_ptr<Volume>> Volume::Open(dax::DeviceSet devices) {
+  IOMAP_ASSIGN_OR_RETURN(
+      const absl::Span<const std::byte> bytes,
+      devices.front()->View(ByteRange{kSuperblockOffset, sizeof(DiskSuperblock)}));
+  IOMAP_ASSIGN_OR_RETURN(Superblock superblock, ParseSuperblock(bytes));
+  return std::unique_ptr<Volume>(new Volume(std::move(devices), std::move(superblock)));
+}
+
+Volume::Volume(dax::DeviceSet devices, Superblock superblock)
+    : devices_(std::move(devices)),
+      superblock_(std::move(superblock)),
+      readable_blocks_(
+          std::min(superblock_.block_count, devices_.front()->size() >> superblock_.block_shift)) {}
+
+absl::StatusOr<absl::Span<const std::byte>> Volume::Block(uint64_t block) const {
+  if (block >= readable_blocks_) {
+    return absl::DataLossError(absl::StrCat("ext4 block ", block, ": the file system has ",
+                                            superblock_.block_count, " blocks, the device ",
+                                            device().size() >> superblock_.block_shift));
+  }
+  return device().View(ByteRange{block << superblock_.block_shift, superblock_.block_size});
+}
+
+bool Volume::IsVerified(uint64_t block, uint32_t owner) const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  const auto found = verified_.find(block);
+  return found != verified_.end() && found->second == owner;
+}
+
+void Volume::NoteVerified(uint64_t block, uint32_t owner) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  verified_.insert_or_assign(block, owner);
+}
+
+}  // namespace iomap::ext4

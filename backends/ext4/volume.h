@@ -1,0 +1,56 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <mutex>
+#include <utility>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "backends/ext4/superblock.h"
+#include "dax/device.h"
+
+namespace iomap::ext4 {
+
+// What every reader of one file system shares: its devices, its superblock, its blocks. Safe for
+// concurrent use; it does not move and outlives the files.
+class Volume {
+ public:
+  // Reads the superblock. Errors: ParseSuperblock; DataLoss when the device is too short to have
+  // one.
+  static absl::StatusOr<std::unique_ptr<Volume>> Open(dax::DeviceSet devices);
+
+  const dax::DeviceSet& devices() const { return devices_; }
+  const dax::Device& device() const { return *devices_.front(); }
+  const Superblock& superblock() const { return superblock_; }
+
+  // The number of blocks that can be read: fewer than the superblock says when the image is
+  // truncated.
+  uint64_t readable_blocks() const { return readable_blocks_; }
+
+  // True when [block, block + count) are blocks that a file may own and that the device has.
+  bool HasBlocks(uint64_t block, uint64_t count) const {
+    return block > superblock_.first_data_block && count <= readable_blocks_ &&
+           block <= readable_blocks_ - count;
+  }
+
+  // The bytes of one metadata block. DataLoss when the volume does not have it.
+  absl::StatusOr<absl::Span<const std::byte>> Block(uint64_t block) const;
+
+  // Directory blocks are verified once for each owner: true when NoteVerified(block, owner) came
+  // before.
+  bool IsVerified(uint64_t block, uint32_t owner) const;
+  void NoteVerified(uint64_t block, uint32_t owner);
+
+ private:
+  Volume(dax::DeviceSet devices, Superblock superblock);
+
+  const dax::DeviceSet devices_;
+  const Superblock superblock_;
+  const uint64_t readable_blocks_;
+  mutable std::mutex mutex_;                          // guards verified_
+  absl::flat_hash_map<uint64_t, uint32_t> verified_;  // block -> inode whose seed its checksum fits
+};
+
+}  // namespace iomap::ext4

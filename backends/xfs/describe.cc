@@ -1,0 +1,70 @@
+#include "backends/xfs/describe.h"
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "backends/xfs/features.h"
+
+namespace iomap::xfs {
+namespace {
+
+std::string UuidText(const Uuid& uuid) {
+  const std::string digits = absl::BytesToHexString(
+      absl::string_view(reinterpret_cast<const char*>(uuid.data()), uuid.size()));
+  return absl::StrCat(digits.substr(0, 8), "-", digits.substr(8, 4), "-", digits.substr(12, 4), "-",
+                      digits.substr(16, 4), "-", digits.substr(20));
+}
+
+std::vector<std::pair<std::string, std::string>> Geometry(const Superblock& superblock) {
+  std::vector<std::pair<std::string, std::string>> geometry;
+  const auto add = [&](absl::string_view name, const auto& value) {
+    geometry.emplace_back(std::string(name), absl::StrCat(value));
+  };
+  add("version", superblock.version & kVersionNumberMask);
+  add("agcount", superblock.ag_count);
+  add("agblocks", superblock.ag_blocks);
+  add("sectsize", superblock.sector_size);
+  add("isize", superblock.inode_size);
+  add("dirblocksize", superblock.directory_block_size());
+  if (superblock.log_start == 0) {
+    add("log", "external");
+  } else {
+    add("logstart", superblock.log_start);
+    add("logaddress", superblock.AddressOfBlock(superblock.log_start));
+  }
+  add("logblocks", superblock.log_blocks);
+  add("logsectsize", superblock.log_sector_size);
+  add("logsunit", superblock.log_stripe_unit);
+  add("rblocks", superblock.realtime_blocks);
+  add("rextents", superblock.realtime_extents);
+  add("rextsize", uint64_t{superblock.realtime_extent_blocks} << superblock.block_log);
+  add("frextents", superblock.free_realtime_extents);
+  if (superblock.meta_uuid != superblock.uuid) {
+    add("meta_uuid", UuidText(superblock.meta_uuid));
+  }
+  return geometry;
+}
+
+}  // namespace
+
+FilesystemInfo DescribeFilesystem(const Volume& volume, const std::string& journal) {
+  const Superblock& superblock = volume.superblock;
+  FilesystemInfo info;
+  info.backend = "xfs";
+  info.capabilities = Capability::kSymbolicLinks | Capability::kInlineData;
+  if (superblock.has_reflink()) {
+    info.capabilities = info.capabilities | Capability::kReport;
+  }
+  info.block_size = superblock.block_size;
+  info.size_bytes = superblock.data_blocks << superblock.block_log;
+  info.free_bytes = superblock.free_data_blocks << superblock.block_log;
+  info.inode_count = superblock.inode_count;
+  info.free_inode_count = superblock.free_inodes;
+  info.uuid = UuidText(superblock.uuid);
+  info.label = superblock.label;
+  info.features = FeatureNames(superblock);
+  info.journal = journal;
+  info.geometry = Geometry(superblock);
+  return info;
+}
+
+}  // namespace iomap::xfs

@@ -1,0 +1,14 @@
+#pragma once
+
+#include <string>
+
+#include "backends/xfs/volume.h"
+#include "iomap/filesystem.h"
+
+namespace iomap::xfs {
+
+// What `iomap info` says: the superblock in the words of mkfs.xfs and xfs_info. `journal` is
+// CheckJournal's.
+FilesystemInfo DescribeFilesystem(const Volume& volume, const std::string& journal);
+
+}  // namespace iomap::xfs

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <cstdint>
+
+#include "absl/status/statusor.h"
+#include "backends/xfs/volume.h"
+
+namespace iomap::xfs {
+
+// The root of one of an allocation group's trees, as its header says: a block that exists and a
+// height of at least one level, bounded.
+struct BtreeRoot {
+  uint64_t fsblock = 0;
+  uint32_t levels = 0;
+};
+
+// The inode tree's, from the AGI of group `ag`, and the reference-count tree's, from the AGF, which
+// has one only with the reflink feature. DataLoss when the header is damaged.
+absl::StatusOr<BtreeRoot> ReadInodeBtreeRoot(const Volume& volume, uint32_t ag);
+absl::StatusOr<BtreeRoot> ReadRefcountBtreeRoot(const Volume& volume, uint32_t ag);
+
+}  // namespace iomap::xfs

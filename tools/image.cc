@@ -1,0 +1,54 @@
+#include "tools/image.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "backends/registry.h"
+#include "dax/file_device.h"
+#include "iomap/status_macros.h"
+#include "tools/exit_status.h"
+
+namespace iomap::tools {
+
+absl::StatusOr<dax::DeviceSet> OpenDevices(const std::string& image, const ImageOptions& options) {
+  absl::StatusOr<std::unique_ptr<dax::FileDevice>> main_device =
+      dax::FileDevice::OpenReadOnly(image, options.image_offset.value_or(0));
+  if (absl::IsOutOfRange(main_device.status())) {
+    return UsageError(main_device.status().message());
+  }
+  IOMAP_RETURN_IF_ERROR(main_device.status());
+  dax::DeviceSet devices;
+  devices.push_back(*std::move(main_device));
+  if (!options.realtime_device.empty()) {
+    absl::StatusOr<std::unique_ptr<dax::FileDevice>> realtime =
+        dax::FileDevice::OpenReadOnly(options.realtime_device, /*image_offset=*/0);
+    if (!realtime.ok()) {
+      return absl::Status(realtime.status().code(),
+                          absl::StrCat("realtime device ", options.realtime_device, ": ",
+                                       realtime.status().message()));
+    }
+    devices.push_back(*std::move(realtime));
+  }
+  return devices;
+}
+
+absl::StatusOr<std::unique_ptr<dax::Filesystem>> OpenImage(const std::string& image,
+                                                           const ImageOptions& options) {
+  IOMAP_ASSIGN_OR_RETURN(dax::DeviceSet devices, OpenDevices(image, options));
+  const backends::OpenOptions open_options{.dirty_journal = options.no_replay
+                                                                ? backends::DirtyJournal::kIgnore
+                                                                : backends::DirtyJournal::kRefuse};
+  return backends::OpenFilesystem(backends::BuiltInBackends(), std::move(devices), options.backend,
+                                  open_options);
+}
+
+absl::StatusOr<dax::Filesystem*> OpenedImage::Open(const std::string& image) {
+  if (filesystem_ == nullptr || image_ != image) {
+    filesystem_.reset();
+    IOMAP_ASSIGN_OR_RETURN(filesystem_, OpenImage(image, options_));
+    image_ = image;
+  }
+  return filesystem_.get();
+}
+
+}  // namespace iomap::tools

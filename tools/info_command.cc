@@ -1,0 +1,135 @@
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "backends/registry.h"
+#include "iomap/status_macros.h"
+#include "tools/arguments.h"
+#include "tools/commands.h"
+#include "tools/json.h"
+#include "tools/text_or_json.h"
+
+namespace iomap::tools {
+namespace {
+
+constexpr char kDetails[] =
+    "Format, features, geometry, free space, the state of the journal, and of each device its "
+    "kind\n"
+    "and how stores to it become durable. An image with a dirty journal is described as it lies "
+    "on\n"
+    "the medium. Sizes are in bytes.\n"
+    "\n"
+    "  iomap info --format=json disk.img";
+
+struct DeviceFacts {
+  std::string description;
+  uint64_t size;
+};
+
+class InfoCommand : public Command {
+ public:
+  absl::string_view name() const override { return "info"; }
+  absl::string_view summary() const override { return "What file system an image holds"; }
+  absl::string_view details() const override { return kDetails; }
+
+  void Declare(Arguments& arguments) override {
+    arguments.Operand("IMAGE", &image_, "The image");
+    format_.Declare(arguments);
+  }
+
+  ExitStatus Run(const ImageOptions& options, Output& output) override {
+    const absl::Status status = Describe(options, output);
+    return status.ok() ? ExitStatus::kDone : ReportError(image_, status);
+  }
+
+ private:
+  absl::Status Describe(const ImageOptions& options, Output& output) {
+    IOMAP_ASSIGN_OR_RETURN(dax::DeviceSet devices, OpenDevices(image_, options));
+    std::vector<DeviceFacts> facts;
+    for (const std::unique_ptr<dax::Device>& device : devices) {
+      facts.push_back({device->description(), device->size()});
+    }
+    // Whether the journal is dirty is a part of the answer.
+    IOMAP_ASSIGN_OR_RETURN(
+        const std::unique_ptr<dax::Filesystem> filesystem,
+        backends::OpenFilesystem(backends::BuiltInBackends(), std::move(devices), options.backend,
+                                 {.dirty_journal = backends::DirtyJournal::kIgnore}));
+    IOMAP_ASSIGN_OR_RETURN(const FilesystemInfo info, filesystem->info());
+    if (format_.is_json()) {
+      WriteJson(info, facts, output);
+    } else {
+      WriteText(info, facts, output);
+    }
+    return absl::OkStatus();
+  }
+
+  void WriteJson(const FilesystemInfo& info, const std::vector<DeviceFacts>& devices,
+                 Output& output) const {
+    JsonObject object(output);
+    object.String("image", image_)
+        .String("backend", info.backend)
+        .String("uuid", info.uuid)
+        .String("label", info.label)
+        .Number("block_size", info.block_size)
+        .Number("size", info.size_bytes)
+        .Number("free", info.free_bytes)
+        .Number("inodes", info.inode_count)
+        .Number("free_inodes", info.free_inode_count)
+        .Strings("features", info.features)
+        .String("journal", info.journal);
+    object.Member("geometry");
+    JsonObject geometry(output);
+    for (const auto& [name, value] : info.geometry) {
+      geometry.String(name, value);
+    }
+    geometry.End();
+    object.Member("devices");
+    absl::string_view separator = "[";
+    for (const DeviceFacts& device : devices) {
+      output.Append(separator);
+      JsonObject(output).String("kind", device.description).Number("size", device.size).End();
+      separator = ",";
+    }
+    output.Append("]");
+    object.EndLine();
+  }
+
+  static void WriteText(const FilesystemInfo& info, const std::vector<DeviceFacts>& devices,
+                        Output& output) {
+    std::vector<std::pair<std::string, std::string>> lines = {
+        {"format", info.backend},
+        {"uuid", info.uuid},
+        {"label", info.label},
+        {"features", absl::StrJoin(info.features, " ")},
+        {"block size", absl::StrCat(info.block_size)},
+        {"size", absl::StrCat(info.size_bytes)},
+        {"free", absl::StrCat(info.free_bytes)},
+        {"inodes", absl::StrCat(info.inode_count)},
+        {"free inodes", absl::StrCat(info.free_inode_count)},
+        {"journal", info.journal},
+    };
+    lines.insert(lines.end(), info.geometry.begin(), info.geometry.end());
+    for (size_t number = 0; number < devices.size(); ++number) {
+      lines.emplace_back(
+          absl::StrCat("device ", number),
+          absl::StrCat(devices[number].size, " bytes, ", devices[number].description));
+    }
+    for (const auto& [name, value] : lines) {
+      output.AppendLeft(absl::StrCat(name, ":"), kNameWidth);
+      output.Append(absl::StrCat(value, "\n"));
+    }
+  }
+
+  static constexpr size_t kNameWidth = 24;
+
+  std::string image_;
+  TextOrJson format_;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> MakeInfoCommand() { return std::make_unique<InfoCommand>(); }
+
+}  // namespace iomap::tools
