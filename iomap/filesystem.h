@@ -33,7 +33,7 @@ constexpr bool HasCapability(Capability all, Capability one) {
 
 // What is true of a file system as a whole.
 struct FilesystemInfo {
-  std::string backend = {};  // "ext4", "xfs": the name in the registry
+  std::string backend;  // "ext4", "xfs": the name in the registry
   Capability capabilities = Capability::kNone;
   uint32_t block_size = 0;  // bytes: the unit of bmap and of the filefrag columns
   uint64_t size_bytes = 0;  // of the whole file system on its main device
@@ -44,7 +44,8 @@ struct FilesystemInfo {
   std::string label = {};
   // The names that the format's own mkfs and dump programs use.
   std::vector<std::string> features = {};
-  std::string journal = {};  // one word or phrase: "clean", "none", "needs recovery, not replayed"
+  // One word or phrase: "clean", "none", "needs recovery, not replayed".
+  std::string journal = {};
   // The backend's own facts: name, value.
   std::vector<std::pair<std::string, std::string>> geometry = {};
 };
