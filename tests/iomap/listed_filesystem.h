@@ -20,8 +20,8 @@ struct ListedInode {
   };
 
   FileType type = FileType::kRegular;
-  std::vector<Entry> entries;  // of a directory, "." and ".." among them
-  std::string target;          // of a symbolic link
+  std::vector<Entry> entries = {};  // of a directory, "." and ".." among them
+  std::string target = {};          // of a symbolic link
 };
 
 // A file system that is a table of inodes: names to walk, and nothing to map. Inode 1 is the root.
