@@ -281,6 +281,15 @@ TEST_P(Ext4CommandTest, MapAllGoesOnBehindADamagedInode) {
   EXPECT_THAT(RunIomap({"map", damaged + ":/dir/inside"}), Fails(3, HasSubstr("/dir/inside")));
 }
 
+TEST_P(Ext4CommandTest, MapAllNamesAnInodeThatIsNotWhatItsDirectorySays) {
+  const std::string damaged = images().directory() / "wrong_type.img";
+  std::ofstream(damaged) << std::ifstream(image()).rdbuf();
+  ASSERT_THAT(OutputOf({"debugfs", "-w", "-R", "set_inode_field /empty mode 010644", damaged}),
+              IsOk());
+  EXPECT_THAT(RunIomap({"map", "--all", "--format=json", damaged}),
+              Ended(3, HasSubstr(": a fifo, its directory says file\"}"), ""));
+}
+
 TEST_P(Ext4CommandTest, ReadsANameThatIsNotUtf8) {
   EXPECT_THAT(RunIomap({"cat", At("/bad\xFF")}), Prints("bad\n"));
   const auto listed = RunIomap({"ls", "--format=json", At("/bad\xFF")});
