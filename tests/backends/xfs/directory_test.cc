@@ -129,9 +129,10 @@ TEST(XfsDirectory, IgnoresCaseWhenTheFileSystemDoes) {
 // A directory of 300 entries: two blocks of entries or more, and an index.
 class XfsDamagedDirectory : public testing::Test {
  protected:
+  static constexpr uint64_t kBlock = 4096;
+
   void SetUp() override {
-    absl::StatusOr<XfsImage> made =
-        XfsImage::Make({"-b", "size=1024", "-n", "size=1024"}, ProtoDirectory("dir", 300, "file"));
+    absl::StatusOr<XfsImage> made = XfsImage::Make({}, ProtoDirectory("dir", 300, "file"));
     ASSERT_THAT(made, IsOk());
     image_ = std::make_unique<XfsImage>(*std::move(made));
     const auto filesystem = image_->Open();
@@ -143,7 +144,7 @@ class XfsDamagedDirectory : public testing::Test {
         ForEachMapping(**file, &File::MapForRead, ByteRange::All(),
                        [&](const Mapping& mapping, const ByteRange&) {
                          for (uint64_t done = 0; mapping.has_address() && done < mapping.length;
-                              done += 1024) {
+                              done += kBlock) {
                            blocks_.push_back({mapping.offset + done, mapping.address + done});
                          }
                          return Walk::kContinue;
@@ -167,7 +168,7 @@ class XfsDamagedDirectory : public testing::Test {
   }
 
   void FixData(uint64_t address) {
-    image_->FixChecksum(address, 1024, offsetof(DiskDirectoryDataHeader, crc));
+    image_->FixChecksum(address, kBlock, offsetof(DiskDirectoryDataHeader, crc));
   }
 
   absl::Status ListAll() const {
@@ -186,7 +187,7 @@ class XfsDamagedDirectory : public testing::Test {
 };
 
 TEST_F(XfsDamagedDirectory, FailsAtAFlippedByteOfABlockOfEntries) {
-  image_->Flip(AddressOf(1024) + 500);
+  image_->Flip(AddressOf(kBlock) + 500);
   EXPECT_THAT(ListAll(), StatusIs(absl::StatusCode::kDataLoss,
                                   AllOf(HasSubstr(absl::StrCat("inode ", directory_)),
                                         HasSubstr("directory block 1: checksum"))));
@@ -195,7 +196,7 @@ TEST_F(XfsDamagedDirectory, FailsAtAFlippedByteOfABlockOfEntries) {
 TEST_F(XfsDamagedDirectory, FailsAtAFlippedByteOfTheIndex) {
   for (const Block& block : blocks_) {
     if (block.offset >= kDirectoryIndexOffset) {
-      image_->Flip(block.address + 900);
+      image_->Flip(block.address + kBlock - 100);
     }
   }
   EXPECT_THAT(LookUp("file-1"), StatusIs(absl::StatusCode::kDataLoss, HasSubstr("checksum")));
@@ -205,7 +206,7 @@ TEST_F(XfsDamagedDirectory, FailsAtAFlippedByteOfTheIndex) {
 TEST_F(XfsDamagedDirectory, FailsAtAnEntryThatPassesItsBlock) {
   const uint64_t first = AddressOf(0) + sizeof(DiskDirectoryDataHeader);
   image_->Put(first + 8, 255, 1);
-  image_->Put(AddressOf(0) + 1016, 0, 8);
+  image_->Put(AddressOf(0) + kBlock - 8, 0, 8);
   FixData(AddressOf(0));
   EXPECT_THAT(ListAll(), StatusIs(absl::StatusCode::kDataLoss, HasSubstr("entry at 64")));
 }
@@ -233,7 +234,7 @@ TEST_F(XfsDamagedDirectory, FailsAtAnInodeThatCannotExist) {
 
 TEST_F(XfsDamagedDirectory, FailsAtABlockThatIsMappedTwice) {
   const Superblock& superblock = image_->superblock();
-  const uint32_t linear_block = static_cast<uint32_t>(AddressOf(0) / 1024);
+  const uint32_t linear_block = static_cast<uint32_t>(AddressOf(0) / kBlock);
   const uint64_t block =
       superblock.FsBlock(linear_block / superblock.ag_blocks, linear_block % superblock.ag_blocks);
   image_->SetExtents(directory_, {{{.file_block = 0, .start_block = block, .block_count = 1},
@@ -252,7 +253,7 @@ TEST_F(XfsDamagedDirectory, FailsAtAnIndexThatPointsAtNoEntry) {
       const uint64_t place = block.address + sizeof(DiskIndexHeaderV5) + i * 8 + 4;
       image_->Put(place, image_->Get(place, 4) + 1, 4);
     }
-    image_->FixChecksum(block.address, 1024, offsetof(DiskIndexHeaderV5, crc));
+    image_->FixChecksum(block.address, kBlock, offsetof(DiskIndexHeaderV5, crc));
   }
   EXPECT_THAT(LookUp("file-77"), StatusIs(absl::StatusCode::kDataLoss, HasSubstr("entry")));
 }
