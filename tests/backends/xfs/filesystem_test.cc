@@ -110,6 +110,25 @@ TEST(XfsFilesystem, CountsTimeFrom1901WithBigtime) {
   EXPECT_EQ((*file)->attributes()->change_time, (Timestamp{5, 7}));
 }
 
+TEST(XfsFilesystem, CountsSharedBlocksOnceForEachPlace) {
+  auto image = XfsImage::Make({}, kFile);
+  ASSERT_THAT(image, IsOk());
+  const InodeNumber root = image->superblock().root_inode;
+  const uint64_t blocks =
+      image->superblock().AddressOfInode(root) + offsetof(DiskInode, block_count);
+  const auto blocks_512 = [&]() -> absl::StatusOr<uint64_t> {
+    image->FixInode(root);
+    IOMAP_ASSIGN_OR_RETURN(const auto filesystem, image->Open());
+    IOMAP_ASSIGN_OR_RETURN(const auto file, filesystem->OpenFile(root));
+    IOMAP_ASSIGN_OR_RETURN(const Attributes attributes, file->attributes());
+    return attributes.blocks_512;
+  };
+  image->Put(blocks, uint64_t{1} << 40, 8);  // of 8192 on the device
+  EXPECT_EQ(blocks_512().value_or(0), uint64_t{8} << 40);
+  image->Put(blocks, uint64_t{1} << 62, 8);
+  EXPECT_THAT(blocks_512(), StatusIs(absl::StatusCode::kDataLoss));
+}
+
 TEST(XfsFilesystem, OpensAnInodeTwiceAsOneFile) {
   const auto image = XfsImage::Make({});
   ASSERT_THAT(image, IsOk());
