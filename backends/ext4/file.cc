@@ -41,7 +41,8 @@ absl::Status File::OpenContents(const Volume& volume) {
   if (inode_.has_flag(kInodeInlineData)) {
     IOMAP_ASSIGN_OR_RETURN(const InlineData data, FindInlineData(inode_));
     const size_t room = data.first.size() + data.second.size();
-    if (inode_.attributes.size > room) {
+    // A regular file may go on behind its inline data, as a hole: mke2fs -d makes such files.
+    if (inode_.attributes.size > room && inode_.attributes.type != FileType::kRegular) {
       return absl::DataLossError(absl::StrCat("ext4 inode ", inode_.number, ": size ",
                                               inode_.attributes.size, ", ", room,
                                               " bytes are inside the inode"));
@@ -66,9 +67,14 @@ absl::StatusOr<size_t> File::MapForRead(const ByteRange& range, absl::Span<Mappi
     return (*map)->Map(range, out);
   }
   MappingWriter writer(range, out);
-  const uint64_t size = inode_.attributes.size;
-  if (std::holds_alternative<InlineData>(contents_) && size > 0) {
-    writer.Append(Mapping{.offset = 0, .length = size, .type = MappingType::kInline});
+  if (const auto* data = std::get_if<InlineData>(&contents_)) {
+    const uint64_t size = InlineBytes(*data);
+    if (size > 0) {
+      writer.Append(Mapping{.offset = 0,
+                            .length = size,
+                            .address = inode_.block_address,
+                            .type = MappingType::kInline});
+    }
   }
   writer.AppendHoleUntil(ByteRange::kMaxOffset);
   return writer.count();
@@ -77,7 +83,7 @@ absl::StatusOr<size_t> File::MapForRead(const ByteRange& range, absl::Span<Mappi
 absl::Status File::ReadInline(uint64_t offset, absl::Span<std::byte> out) {
   IOMAP_RETURN_IF_ERROR(CheckNotEncrypted());
   IOMAP_ASSIGN_OR_RETURN(const InlineData data, inline_data());
-  const uint64_t size = inode_.attributes.size;
+  const uint64_t size = InlineBytes(data);
   if (offset > size || out.size() > size - offset) {
     return absl::OutOfRangeError(absl::StrCat("ext4 inode ", inode_.number, ", offset ", offset,
                                               ": the inline data has ", size, " bytes"));
@@ -102,6 +108,10 @@ absl::StatusOr<InlineData> File::inline_data() const {
   }
   return absl::FailedPreconditionError(
       absl::StrCat("ext4 inode ", inode_.number, ": no data inside the inode"));
+}
+
+uint64_t File::InlineBytes(const InlineData& data) const {
+  return std::min<uint64_t>(inode_.attributes.size, data.first.size() + data.second.size());
 }
 
 absl::Status File::CheckNotEncrypted() const {

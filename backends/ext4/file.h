@@ -42,6 +42,8 @@ class File : public dax::File {
 
   File(const Volume& volume, Inode inode);
   absl::Status OpenContents(const Volume& volume);
+  // How many bytes of the file lie inside the inode.
+  uint64_t InlineBytes(const InlineData& data) const;
 
   const Inode inode_;
   std::variant<NoBlocks, InlineData, std::unique_ptr<ExtentTree>, std::unique_ptr<BlockMap>>

@@ -91,6 +91,10 @@ absl::StatusOr<Attributes> ParseAttributes(const Superblock& superblock, uint32_
       attributes.blocks_512 <<= superblock.block_shift - 9;
     }
   }
+  if (attributes.type == FileType::kRegular && (disk.flags.get() & kInodeInlineData) != 0) {
+    // Linux counts the bytes inside the inode, so that nobody takes such a file for one large hole.
+    attributes.blocks_512 += attributes.size / 512 + (attributes.size % 512 != 0 ? 1 : 0);
+  }
   const auto has = [&](size_t field) {
     return extra_bytes >= field + sizeof(Le32) - kSmallInodeBytes;
   };
@@ -153,7 +157,11 @@ absl::StatusOr<Inode> ReadInode(const Volume& volume, uint64_t number) {
   // A copy: what is checked here is what is used, whatever happens to the image meanwhile.
   const Bytes lying = block.subspan(byte % superblock.block_size, superblock.inode_size);
   const std::vector<std::byte> record(lying.begin(), lying.end());
-  return ParseInode(superblock, static_cast<uint32_t>(number), record);
+  IOMAP_ASSIGN_OR_RETURN(Inode inode,
+                         ParseInode(superblock, static_cast<uint32_t>(number), record));
+  inode.block_address =
+      (group.inode_table_block << superblock.block_shift) + byte + offsetof(DiskInode, block);
+  return inode;
 }
 
 }  // namespace iomap::ext4

@@ -1,6 +1,5 @@
 #include "backends/xfs/btree.h"
 
-#include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -78,7 +77,7 @@ class BlockReader {
       if (absl::Status status = check_records(records, count, place_); !status.ok()) {
         return Damaged(status.message());
       }
-      return TreeNode{.level = 0, .count = count, .records = records, .keys = {}, .children = {}};
+      return TreeNode{.level = 0, .count = count, .records = records};
     }
     absl::StatusOr<TreeNode> node =
         DecodeInnerNode(volume_, format_, owner_, place_, records,
