@@ -14,7 +14,8 @@ def all_sources():
     found = []
     for top in SOURCE_FOLDERS:
         for folder, _, names in os.walk(top):
-            found += [os.path.join(folder, name) for name in names if name.endswith(('.h', '.cc'))]
+            paths = (os.path.join(folder, name) for name in names)
+            found += [path for path in paths if path.endswith(('.h', '.cc'))]
     return sorted(found)
 
 
@@ -26,15 +27,14 @@ def _git(*arguments):
 
 
 def base_commit():
-    """The commit to compare with: where this branch left main, or else the last release; or None."""
+    """The commit to compare with, where this branch left main or the last release; or None."""
     for main in ('main', 'origin/main'):
         left_main_at = _git('merge-base', 'HEAD', main)
         if left_main_at:
             if left_main_at != _git('rev-parse', 'HEAD'):
                 return left_main_at
             break
-    release = _git('describe', '--tags', '--abbrev=0', '--match=v*')
-    return release if release and _git('diff', '--name-only', release, '--') else None
+    return _git('describe', '--tags', '--abbrev=0', '--match=v*')
 
 
 def _includes(source):
@@ -43,8 +43,7 @@ def _includes(source):
 
 
 def translation_units(changed):
-    """The .cc files through which clang-tidy sees all of `changed`: for a header, its own, or one
-    that includes it."""
+    """The .cc files that show clang-tidy all of `changed`: for a header, its own or one user."""
     sources = all_sources()
     units = {path for path in changed if path.endswith('.cc') and path in sources}
     for header in (path for path in changed if path.endswith('.h') and path in sources):

@@ -63,7 +63,7 @@ def succeeds(command):
 
 
 def without_randomised_addresses():
-    """What to put in front of programs with g++ 12's TSan, which cannot live with 32 random bits."""
+    """What to put in front of programs with g++ 12's TSan, which 32 random bits stop."""
     prefix = ['setarch', '--addr-no-randomize']
     works = subprocess.run([*prefix, 'true'], check=False, stderr=subprocess.DEVNULL)
     return prefix if works.returncode == 0 else []
@@ -87,10 +87,10 @@ def run_tests(report, preset, target, selection):
     os.makedirs(JUNIT_FOLDER, exist_ok=True)
     if os.path.exists(junit):
         os.remove(junit)
-    again = f'cmake --build --preset {preset} --target {target} && ' + shlex.join(
-        [*prefix, 'ctest', '--preset', preset])
-    ran = succeeds([*prefix, 'ctest', '--preset', preset, '--parallel', str(os.cpu_count()), '--progress',
-                    '--no-tests=error', '--output-junit', junit,
+    make = f'cmake --build --preset {preset} --target {target}'
+    again = f'{make} && {shlex.join([*prefix, "ctest", "--preset", preset])}'
+    ran = succeeds([*prefix, 'ctest', '--preset', preset, '--parallel', str(os.cpu_count()),
+                    '--progress', '--no-tests=error', '--output-junit', junit,
                     '--test-output-size-passed', '65536', *selection])
     results = ctest_results.read_junit(junit) if os.path.exists(junit) else []
     if os.environ.get('CI') == 'true':
@@ -101,9 +101,11 @@ def run_tests(report, preset, target, selection):
             report.counts['skipped'] += 1
             report.skip_reasons[result.reason] += 1
             continue
-        what = f'{preset}: {result.name}' + (f' (skipped: {result.reason})' if result.reason else '')
+        what = f'{preset}: {result.name}'
+        if result.reason:
+            what += f' (skipped: {result.reason})'
         # A parameterised test's name ends in a remark that is not part of the pattern.
-        pattern = '^' + re.escape(result.name.split('  # ')[0])
+        pattern = f'^{re.escape(result.name.split("  # ")[0])}( |$)'
         report.add(what, result.outcome == 'passed', f'{again} -R {shlex.quote(pattern)}')
     if not ran and all(result.outcome != 'failed' for result in results):
         report.add(f'{preset}: ctest', False, again)

@@ -3,10 +3,10 @@
 
     compare_blocks.py --iomap=BINARY (--debugfs | --xfs_db) [--corrupt] IMAGE PATH...
 
-The paths are all regular files that the image must hold, as whoever made it knows them; a file that
-`iomap map --all` leaves out or makes up is a difference too. debugfs is asked with `bmap`, xfs_db with
-`dblock` and, for what is unwritten, `bmap`. --corrupt moves one mapping of iomap's answer by one block
-on the way to the comparison, which then has to fail.
+The paths are all regular files that the image must hold, as whoever made it knows them; a file
+that `iomap map --all` leaves out or makes up is a difference too. debugfs is asked with `bmap`,
+xfs_db with `dblock` and, for what is unwritten, `bmap`. --corrupt moves one mapping of iomap's
+answer by one block on the way to the comparison, which then has to fail.
 
 Prints one line; the first difference when there is one, and ends with 1.
 """
