@@ -10,7 +10,7 @@ from ctest_results import TestResult
 JUNIT = '''<?xml version="1.0" encoding="UTF-8"?>
 <testsuite name="Linux" tests="5" failures="1">
  <testcase name="A.Passes" classname="A.Passes" status="run"><system-out/></testcase>
- <testcase name="A.Fails" status="fail"><failure message=""/><system-out>boom</system-out></testcase>
+ <testcase name="A.Fails" status="fail"><failure/><system-out>boom</system-out></testcase>
  <testcase name="A.Skips" status="notrun"><skipped message="SKIP_REGULAR_EXPRESSION_MATCHED"/>
   <system-out>/a/b_test.cc:10: Skipped
 skipped: needs root
