@@ -148,8 +148,8 @@ def line_length(path, text):
 
 
 def foreign_words(path, text):
-    """A word that means something only where the work was done, not to a reader of the tree."""
-    words = (r'\bsessions?\b', r'(?<![\w.])/work/', r'(?<![\w&/])#\d+\b', r'\biomap-build\.lock\b')
+    """A folder of somebody's machine, or an issue's number: it says nothing to a reader."""
+    words = (r'(?<![\w.])/(?:home|root|work|Users)/\w', r'(?<![\w&/])#\d+\b')
     if path != 'LICENSE':
         for line, match in _matches('(?i)' + '|'.join(words), text):
             yield line, f'"{match.group(0)}" says nothing to a reader of this tree'
