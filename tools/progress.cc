@@ -35,7 +35,7 @@ void Progress::ShowOnTerminal(uint64_t done) {
   }
   next_ = now + kInterval;
   is_shown_ = true;
-  std::fputs(("\r" + ProgressLine(unit_, done, total_)).c_str(), stderr);
+  std::fprintf(stderr, "\r%s", ProgressLine(unit_, done, total_).c_str());
 }
 
 std::string ProgressLine(absl::string_view unit, uint64_t done, uint64_t total) {
