@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <cstddef>
 #include <memory>
 #include <mutex>
@@ -12,7 +14,8 @@
 namespace iomap::backends {
 
 // The files of a file system that somebody holds open, so that opening one twice gives the same
-// object. Safe for concurrent use.
+// object, and the few that were opened last, so that what they have verified is not verified again
+// at the next step of a walk. Safe for concurrent use.
 template <typename File>
 class OpenFiles {
  public:
@@ -29,12 +32,15 @@ class OpenFiles {
     if (!opened.ok()) {
       return opened;
     }
+    std::shared_ptr<File> displaced;  // destroyed after the lock is let go
     const std::lock_guard<std::mutex> lock(mutex_);
     if (std::shared_ptr<File> found = Find(inode); found != nullptr) {
       return found;  // another thread was faster
     }
     ForgetClosed();
     files_.insert_or_assign(inode, *opened);
+    displaced = std::exchange(recent_[next_recent_], *opened);
+    next_recent_ = (next_recent_ + 1) % recent_.size();
     return opened;
   }
 
@@ -58,6 +64,8 @@ class OpenFiles {
   std::mutex mutex_;
   absl::flat_hash_map<InodeNumber, std::weak_ptr<File>> files_;  // guarded by mutex_
   size_t next_sweep_ = kLeastSweep;                              // guarded by mutex_
+  std::array<std::shared_ptr<File>, 16> recent_;                 // guarded by mutex_
+  size_t next_recent_ = 0;                                       // guarded by mutex_
 };
 
 }  // namespace iomap::backends

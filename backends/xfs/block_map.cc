@@ -76,8 +76,7 @@ absl::StatusOr<TreeNode> ReadUnnamedRoot(const Volume& volume, const Inode& inod
       const uint32_t count = static_cast<uint32_t>(inode.extent_count);
       IOMAP_RETURN_IF_ERROR(CheckExtents(volume.superblock, inode.on_realtime_device,
                                          inode.fork().data(), count, TreePlace{}));
-      return TreeNode{
-          .level = 0, .count = count, .records = inode.fork().data(), .keys = {}, .children = {}};
+      return TreeNode{.level = 0, .count = count, .records = inode.fork().data()};
     }
     case ForkFormat::kBtree:
       return ReadBtreeRoot(volume, inode);

@@ -78,7 +78,7 @@ class BlockReader {
       if (absl::Status status = check_records(records, count, place_); !status.ok()) {
         return Damaged(status.message());
       }
-      return TreeNode{.level = 0, .count = count, .records = records, .keys = {}, .children = {}};
+      return TreeNode{.level = 0, .count = count, .records = records};
     }
     absl::StatusOr<TreeNode> node =
         DecodeInnerNode(volume_, format_, owner_, place_, records,

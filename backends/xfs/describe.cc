@@ -1,18 +1,11 @@
 #include "backends/xfs/describe.h"
 
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "backends/uuid.h"
 #include "backends/xfs/features.h"
 
 namespace iomap::xfs {
 namespace {
-
-std::string UuidText(const Uuid& uuid) {
-  const std::string digits = absl::BytesToHexString(
-      absl::string_view(reinterpret_cast<const char*>(uuid.data()), uuid.size()));
-  return absl::StrCat(digits.substr(0, 8), "-", digits.substr(8, 4), "-", digits.substr(12, 4), "-",
-                      digits.substr(16, 4), "-", digits.substr(20));
-}
 
 std::vector<std::pair<std::string, std::string>> Geometry(const Superblock& superblock) {
   std::vector<std::pair<std::string, std::string>> geometry;
@@ -39,7 +32,7 @@ std::vector<std::pair<std::string, std::string>> Geometry(const Superblock& supe
   add("rextsize", uint64_t{superblock.realtime_extent_blocks} << superblock.block_log);
   add("frextents", superblock.free_realtime_extents);
   if (superblock.meta_uuid != superblock.uuid) {
-    add("meta_uuid", UuidText(superblock.meta_uuid));
+    add("meta_uuid", backends::UuidText(superblock.meta_uuid));
   }
   return geometry;
 }
@@ -59,7 +52,7 @@ FilesystemInfo DescribeFilesystem(const Volume& volume, const std::string& journ
   info.free_bytes = superblock.free_data_blocks << superblock.block_log;
   info.inode_count = superblock.inode_count;
   info.free_inode_count = superblock.free_inodes;
-  info.uuid = UuidText(superblock.uuid);
+  info.uuid = backends::UuidText(superblock.uuid);
   info.label = superblock.label;
   info.features = FeatureNames(superblock);
   info.journal = journal;

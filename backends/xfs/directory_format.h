@@ -18,6 +18,7 @@ inline constexpr uint64_t kDirectoryIndexOffset = uint64_t{32} << 30;  // bytes
 // 0, 8; then entries: name length u8, offset u16 (where the entry would be in a block), name, file
 // type u8 (with ftype), inode number 4 or 8 bytes.
 
+// The start of a directory in short form.
 struct DiskShortFormHeader {
   uint8_t count;
   uint8_t big_count;
@@ -29,6 +30,7 @@ static_assert(sizeof(DiskShortFormHeader) == 2);
 // offset u16 at the end, all a multiple of 8 bytes long. Unused: 0xFFFF u16, length u16, own offset
 // u16 at the end.
 
+// The start of a version 5 block of entries.
 struct DiskDirectoryDataHeader {
   Be32 magic;
   Le32 crc;
@@ -58,6 +60,7 @@ static_assert(sizeof(DiskDirectoryBlockTail) == 8);
 
 // --- Blocks of the index: leaves with entries sorted by hash, and nodes above them.
 
+// The start of an index block.
 struct DiskIndexHeaderV4 {
   Be32 forward;
   Be32 backward;
@@ -68,6 +71,7 @@ struct DiskIndexHeaderV4 {
 };
 static_assert(sizeof(DiskIndexHeaderV4) == 16);
 
+// The start of a version 5 index block.
 struct DiskIndexHeaderV5 {
   Be32 forward;
   Be32 backward;

@@ -4,12 +4,12 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "backends/open_files.h"
 #include "backends/xfs/describe.h"
 #include "backends/xfs/file.h"
 #include "backends/xfs/inode.h"
 #include "backends/xfs/inode_index.h"
 #include "backends/xfs/journal_state.h"
-#include "backends/xfs/open_files.h"
 #include "backends/xfs/shared_ranges.h"
 #include "backends/xfs/volume.h"
 #include "iomap/status_macros.h"
@@ -52,7 +52,7 @@ class Filesystem final : public dax::Filesystem {
 
  private:
   absl::StatusOr<std::shared_ptr<File>> Find(InodeNumber inode) {
-    return open_files_.Find(inode, [&]() -> absl::StatusOr<std::shared_ptr<File>> {
+    return open_files_.FindOrOpen(inode, [&]() -> absl::StatusOr<std::shared_ptr<File>> {
       IOMAP_RETURN_IF_ERROR(inode_index_.CheckAllocated(inode));
       IOMAP_ASSIGN_OR_RETURN(Inode read, ReadInode(volume_, inode));
       return File::Open(volume_, shared_ranges_, std::move(read));
@@ -63,7 +63,7 @@ class Filesystem final : public dax::Filesystem {
   const std::string journal_;
   InodeIndex inode_index_;
   SharedRanges shared_ranges_;
-  OpenFiles open_files_;
+  backends::OpenFiles<File> open_files_;
 };
 
 absl::Status CheckRealtimeDevice(const Volume& volume) {

@@ -19,8 +19,9 @@ using backends::Be64;
 using backends::Le32;
 using Uuid = std::array<uint8_t, 16>;
 
-// --- Superblock: sector 0 of each allocation group; the first one counts.
+// --- Superblock.
 
+// Sector 0 of each allocation group; the first group's counts.
 struct DiskSuperblock {
   Be32 magic;
   Be32 block_size;
@@ -123,8 +124,9 @@ inline constexpr uint32_t kIncompatMetadir = 0x100;
 inline constexpr uint32_t kIncompatZoned = 0x200;
 inline constexpr uint32_t kIncompatZoneGaps = 0x400;
 
-// --- Headers of an allocation group: one sector each, behind its superblock.
+// --- Headers of an allocation group.
 
+// Free space and reference counts: sector 1 of the group.
 struct DiskAgf {
   Be32 magic;
   Be32 version;
@@ -151,6 +153,7 @@ struct DiskAgf {
 static_assert(sizeof(DiskAgf) == 224 && offsetof(DiskAgf, uuid) == 64);
 static_assert(offsetof(DiskAgf, refcount_root) == 88 && offsetof(DiskAgf, crc) == 216);
 
+// Inodes: sector 2 of the group.
 struct DiskAgi {
   Be32 magic;
   Be32 version;
@@ -181,7 +184,8 @@ inline constexpr uint32_t kAgiMagic = 0x58414749;  // "XAGI"
 // --- B+tree blocks. A header, then records (level 0), or keys for as many as fit and then
 // pointers. Version 4 blocks end their header in front of block_number.
 
-struct DiskShortBtreeHeader {  // trees of an allocation group: pointers are blocks of the group
+// Of the trees of an allocation group: pointers are blocks of the group.
+struct DiskShortBtreeHeader {
   Be32 magic;
   Be16 level;
   Be16 record_count;
@@ -196,7 +200,8 @@ struct DiskShortBtreeHeader {  // trees of an allocation group: pointers are blo
 static_assert(sizeof(DiskShortBtreeHeader) == 56);
 static_assert(offsetof(DiskShortBtreeHeader, block_number) == 16);
 
-struct DiskLongBtreeHeader {  // trees of an inode: pointers are fsblocks
+// Of the trees of an inode: pointers are fsblocks.
+struct DiskLongBtreeHeader {
   Be32 magic;
   Be16 level;
   Be16 record_count;
@@ -230,6 +235,7 @@ static_assert(sizeof(DiskInodeRecord) == 16);
 inline constexpr uint32_t kInodesPerChunk = 64;
 inline constexpr uint32_t kInodesPerHoleBit = 4;
 
+// Blocks that more than one file, or more than one place, uses.
 struct DiskRefcountRecord {
   Be32 start_block;  // within the group; the highest bit marks what copy on write has set aside
   Be32 block_count;
@@ -256,7 +262,9 @@ static_assert(sizeof(DiskForkBtreeRoot) == 4);
 // smallest blocks, and it bounds every descent.
 inline constexpr uint32_t kMostBtreeLevels = 16;
 
-// --- Inodes. Versions 1 and 2 (superblock version 4) end in front of crc; then follows the literal
+// --- Inodes.
+
+// Versions 1 and 2 (superblock version 4) end in front of crc; then follows the literal
 // area with the data fork and, at fork_offset * 8, the attribute fork.
 
 struct DiskInode {

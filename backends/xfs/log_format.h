@@ -13,6 +13,7 @@ namespace iomap::xfs {
 
 inline constexpr uint32_t kBasicBlockSize = 512;
 
+// The first basic block of a record.
 struct DiskLogRecordHeader {
   Be32 magic;
   Be32 cycle;
