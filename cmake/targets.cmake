@@ -2,9 +2,7 @@
 
 add_library(iomap_settings INTERFACE)
 target_include_directories(iomap_settings INTERFACE ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR})
-# A designated initialiser leaves out, on purpose, the fields whose default is right.
-target_compile_options(iomap_settings INTERFACE -Wall -Wextra -Werror
-                       -Wno-missing-field-initializers)
+target_compile_options(iomap_settings INTERFACE -Wall -Wextra -Werror)
 if(IOMAP_SANITIZE)
   target_compile_options(iomap_settings INTERFACE -fsanitize=${IOMAP_SANITIZE}
                          -fno-sanitize-recover=all -fno-omit-frame-pointer)

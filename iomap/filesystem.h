@@ -33,7 +33,7 @@ constexpr bool HasCapability(Capability all, Capability one) {
 
 // What is true of a file system as a whole.
 struct FilesystemInfo {
-  std::string backend;  // "ext4", "xfs": the name in the registry
+  std::string backend = {};  // "ext4", "xfs": the name in the registry
   Capability capabilities = Capability::kNone;
   uint32_t block_size = 0;  // bytes: the unit of bmap and of the filefrag columns
   uint64_t size_bytes = 0;  // of the whole file system on its main device

@@ -16,7 +16,8 @@ enum class MappingType : uint8_t {
   kDelalloc,   // space is reserved in memory, no address yet
   kMapped,     // bytes at `address`
   kUnwritten,  // space at `address` that reads as zeros
-  kInline,     // bytes inside the inode; read them with File::ReadInline
+  kInline,     // bytes inside the inode; read them with File::ReadInline. `address`, if there is
+               // one, says where they begin: they need not all follow there
 };
 
 // The word that the field uses for `type`: hole, delalloc, mapped, unwritten, inline.

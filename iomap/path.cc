@@ -16,9 +16,15 @@ namespace {
 constexpr int kMostLinks = 40;          // MAXSYMLINKS
 constexpr size_t kMostNameBytes = 255;  // NAME_MAX
 
+// The type of an inode that the root or a directory entry names: that it is not in use is damage.
 absl::StatusOr<FileType> TypeOf(Filesystem& filesystem, InodeNumber inode) {
-  IOMAP_ASSIGN_OR_RETURN(const std::shared_ptr<File> file, filesystem.Open(inode));
-  IOMAP_ASSIGN_OR_RETURN(const Attributes attributes, file->attributes());
+  const absl::StatusOr<std::shared_ptr<File>> file = filesystem.Open(inode);
+  if (absl::IsNotFound(file.status())) {
+    return absl::DataLossError(absl::StrCat("a directory entry names an inode that is not there: ",
+                                            file.status().message()));
+  }
+  IOMAP_RETURN_IF_ERROR(file.status());
+  IOMAP_ASSIGN_OR_RETURN(const Attributes attributes, (*file)->attributes());
   return attributes.type;
 }
 
@@ -51,16 +57,9 @@ absl::StatusOr<InodeNumber> ResolvePath(Filesystem& filesystem, absl::string_vie
       return absl::NotFoundError(absl::StrCat(path, ": no such file or directory (", name, ")"));
     }
     IOMAP_RETURN_IF_ERROR(child.status());
-    const bool is_last = names.empty() && !must_be_directory;
-    if (is_last && last == LastLink::kKeep) {
-      return *child;
-    }
-    absl::StatusOr<FileType> child_type = TypeOf(filesystem, *child);
-    if (names.empty() && !child_type.ok()) {
-      return *child;  // the caller's own Open says why
-    }
-    IOMAP_RETURN_IF_ERROR(child_type.status());
-    if (*child_type != FileType::kSymbolicLink) {
+    IOMAP_ASSIGN_OR_RETURN(const FileType child_type, TypeOf(filesystem, *child));
+    const bool is_kept = last == LastLink::kKeep && names.empty() && !must_be_directory;
+    if (child_type != FileType::kSymbolicLink || is_kept) {
       current = *child;
       continue;
     }
@@ -78,11 +77,9 @@ absl::StatusOr<InodeNumber> ResolvePath(Filesystem& filesystem, absl::string_vie
     const std::deque<std::string> target_names = NamesOf(target);
     names.insert(names.begin(), target_names.begin(), target_names.end());
   }
-  if (must_be_directory) {
-    IOMAP_ASSIGN_OR_RETURN(const FileType type, TypeOf(filesystem, current));
-    if (type != FileType::kDirectory) {
-      return absl::FailedPreconditionError(absl::StrCat(path, ": not a directory"));
-    }
+  IOMAP_ASSIGN_OR_RETURN(const FileType type, TypeOf(filesystem, current));
+  if (must_be_directory && type != FileType::kDirectory) {
+    return absl::FailedPreconditionError(absl::StrCat(path, ": not a directory"));
   }
   return current;
 }

@@ -13,7 +13,8 @@ enum class LastLink { kFollow, kKeep };
 // The inode that `path` names, from the root of `filesystem` whether or not it begins with a slash,
 // as path_resolution(7) says: symbolic links on the way are followed within the file system, the
 // last one as `last` says. NotFound with the part that is missing; FailedPrecondition for a
-// non-directory on the way, a name above 255 bytes, or more than 40 links.
+// non-directory on the way, a name above 255 bytes, or more than 40 links; DataLoss, among other
+// damage, when an entry names an inode that is not in use.
 absl::StatusOr<InodeNumber> ResolvePath(Filesystem& filesystem, absl::string_view path,
                                         LastLink last);
 

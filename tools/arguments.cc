@@ -1,6 +1,7 @@
 #include "tools/arguments.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <limits>
 #include <utility>
 
@@ -74,19 +75,12 @@ std::optional<uint64_t> ParseNumber(absl::string_view text) {
   return all_digits && absl::SimpleAtoi(text, &number) ? std::optional(number) : std::nullopt;
 }
 
-// An operand whose presence is checked by CheckOperands: the library's own message would name it in
-// its own way.
-CLI::Option* Positional(CLI::App& app, CLI::Option* option, const std::string& name) {
-  // Longer command lines would otherwise give the rest to the first operand.
-  app.positionals_at_end(false);
-  return option->type_name(name);
-}
-
+// The library's name of the next operand. It is shown nowhere: people see the placeholder.
 std::string OperandKey(const CLI::App& app) {
   return absl::StrCat("operand", app.get_options().size());
 }
 
-// Throws for the first operand that is missing.
+// Throws for the first operand that is missing. (The library's own check would name it by its key.)
 void CheckOperands(const CLI::App& app) {
   for (const CLI::Option* option : app.get_options()) {
     if (option->get_positional() && option->count() == 0) {
@@ -157,7 +151,7 @@ void Arguments::Bytes(const std::string& name, const std::string& placeholder,
 }
 
 void Arguments::Operand(const std::string& name, std::string* value, const std::string& help) {
-  Positional(app_, app_.add_option(OperandKey(app_), *value, help), name);
+  app_.add_option(OperandKey(app_), *value, help)->type_name(name);
 }
 
 void Arguments::Operand(const std::string& name, uint64_t* value, const std::string& help) {
@@ -168,12 +162,12 @@ void Arguments::Operand(const std::string& name, uint64_t* value, const std::str
     }
     *value = *number;
   };
-  Positional(app_, app_.add_option_function<std::string>(OperandKey(app_), store, help), name);
+  app_.add_option_function<std::string>(OperandKey(app_), store, help)->type_name(name);
 }
 
 void Arguments::Operands(const std::string& name, std::vector<std::string>* values,
                          const std::string& help) {
-  Positional(app_, app_.add_option(OperandKey(app_), *values, help), name);
+  app_.add_option(OperandKey(app_), *values, help)->type_name(name);
 }
 
 ExitStatus RunCommandLine(int argc, const char* const* argv,

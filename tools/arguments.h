@@ -25,9 +25,9 @@ class Arguments {
  public:
   explicit Arguments(CLI::App& app) : app_(app) {}
 
-  // --name
+  // An option without a value.
   void Flag(const std::string& name, bool* value, const std::string& help);
-  // --name=PLACEHOLDER
+  // An option with a value, which help calls PLACEHOLDER.
   void Text(const std::string& name, const std::string& placeholder, std::string* value,
             const std::string& help);
   // One of a few words; *value holds the default.

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "iomap/fiemap.h"
 #include "tools/fiemap_flags.h"
 #include "tools/map_format.h"
@@ -12,7 +13,7 @@
 namespace iomap::tools {
 namespace {
 
-constexpr size_t kAddressWidth = 10;
+constexpr int kAddressWidth = 10;
 
 struct FlagWord {
   uint32_t flag;
@@ -42,7 +43,8 @@ std::string FilesystemTypeText(absl::string_view backend) {
   return std::string(backend);
 }
 
-size_t DigitsOf(uint64_t number) { return number == 0 ? 0 : absl::StrCat(number).size(); }
+// One column less than a number of ten digits or more takes: filefrag rounds its logarithm down.
+size_t OffsetWidthFor(uint64_t blocks) { return absl::StrCat(blocks).size() - 1; }
 
 // The text of `filefrag -v` (e2fsprogs 1.47), byte for byte, for several files as when it is given
 // several names: the line about the file system comes when that changes, and the offset column only
@@ -63,7 +65,7 @@ class FilefragFormat : public MapFormat {
     }
     output_.Append(absl::StrCat("File size of ", name, " is ", file.size, " (", blocks, " block",
                                 blocks == 1 ? "" : "s", " of ", block_size, " bytes)\n"));
-    offset_width_ = std::max(offset_width_, DigitsOf(blocks));
+    offset_width_ = std::max(offset_width_, OffsetWidthFor(blocks));
 
     Totals totals;
     const absl::Status status =
@@ -136,29 +138,25 @@ class FilefragFormat : public MapFormat {
     output_.Append(": ");
     output_.AppendNumber(mapping.length / unit, 6);
     output_.Append(": ");
-    if (expected != 0) {
-      output_.AppendNumber(expected / block_size, kAddressWidth);
-      output_.Append(": ");
-    } else {
-      output_.AppendRight("", kAddressWidth + 2);
-    }
-    WriteFlags(FiemapFlags(extent), mapping.end() >= file.size);
-    output_.Append("\n");
+    WriteLineEnd(expected / block_size, FiemapFlags(extent), mapping.end() >= file.size);
   }
 
-  void WriteFlags(uint32_t flags, bool eof) {
-    absl::string_view separator;
+  // filefrag cuts the last character off, which is the comma behind the last word or, without a
+  // word, a space.
+  void WriteLineEnd(uint64_t expected_block, uint32_t flags, bool eof) {
+    std::string line_end = expected_block != 0
+                               ? absl::StrFormat("%*d: ", kAddressWidth, expected_block)
+                               : std::string(kAddressWidth + 2, ' ');
     for (const FlagWord& flag : kFlagWords) {
       if ((flags & flag.flag) != 0) {
-        output_.Append(separator);
-        output_.Append(flag.word);
-        separator = ",";
+        absl::StrAppend(&line_end, flag.word, ",");
       }
     }
     if (eof) {
-      output_.Append(separator);
-      output_.Append("eof");
+      line_end += "eof,";
     }
+    line_end.back() = '\n';
+    output_.Append(line_end);
   }
 
   Output& output_;

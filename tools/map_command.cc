@@ -2,6 +2,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_set.h"
+#include "absl/strings/str_cat.h"
 #include "iomap/path.h"
 #include "iomap/status_macros.h"
 #include "tools/arguments.h"
@@ -111,13 +112,14 @@ class MapCommand : public Command {
       exit_status = ExitStatus::kDamaged;
       return output.ok();
     };
-    absl::flat_hash_set<InodeNumber>
-        linked_files;  // those with more than one name that were listed
+    absl::flat_hash_set<InodeNumber> seen_links;  // files with several names, already listed
     const auto map = [&](const TreeEntry& entry) -> absl::Status {
       IOMAP_ASSIGN_OR_RETURN(const std::shared_ptr<File> file, (*filesystem)->Open(entry.inode));
       IOMAP_ASSIGN_OR_RETURN(const Attributes attributes, file->attributes());
-      const bool listed = attributes.link_count > 1 && !linked_files.insert(entry.inode).second;
-      if (attributes.type != FileType::kRegular || listed) {
+      if (attributes.type != FileType::kRegular) {
+        return entry.type == FileType::kUnknown ? absl::OkStatus() : WrongType(entry, attributes);
+      }
+      if (attributes.link_count > 1 && !seen_links.insert(entry.inode).second) {
         return absl::OkStatus();
       }
       return format.Write({image, entry.path, attributes.size, *info, *file});
@@ -132,6 +134,12 @@ class MapCommand : public Command {
         },
         failed);
     return status.ok() ? exit_status : Graver(exit_status, ReportError(image, status));
+  }
+
+  static absl::Status WrongType(const TreeEntry& entry, const Attributes& attributes) {
+    return absl::DataLossError(absl::StrCat("inode ", entry.inode, ": a ",
+                                            FileTypeName(attributes.type), ", its directory says ",
+                                            FileTypeName(entry.type)));
   }
 
   std::string format_;

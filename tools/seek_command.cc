@@ -29,10 +29,12 @@ class SeekCommand : public TargetCommand {
   }
 
  private:
+  absl::Status CheckOptions() const override {
+    return data_.has_value() != hole_.has_value() ? absl::OkStatus()
+                                                  : UsageError("write either --data or --hole");
+  }
+
   absl::Status RunOn(dax::Filesystem& filesystem, const Target& target, Output& output) override {
-    if (data_.has_value() == hole_.has_value()) {
-      return UsageError("write either --data or --hole");
-    }
     IOMAP_ASSIGN_OR_RETURN(const OpenedTarget opened,
                            OpenTarget(filesystem, target, LastLink::kFollow));
     IOMAP_RETURN_IF_ERROR(RequireRegularFile(target, opened.attributes));

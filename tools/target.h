@@ -28,12 +28,13 @@ absl::StatusOr<Target> ParseTarget(absl::string_view argument);
 absl::StatusOr<InodeNumber> ResolveTarget(Filesystem& filesystem, const Target& target,
                                           LastLink last);
 
+// The file that a target names, and what its inode says.
 struct OpenedTarget {
   std::shared_ptr<dax::File> file;
   Attributes attributes;
 };
 
-// The same, opened. Errors: AtPath of Filesystem::Open's and File::attributes'.
+// ResolveTarget, opened. Errors: AtPath of Filesystem::Open's and File::attributes'.
 absl::StatusOr<OpenedTarget> OpenTarget(dax::Filesystem& filesystem, const Target& target,
                                         LastLink last);
 

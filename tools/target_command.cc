@@ -7,6 +7,9 @@ void TargetCommand::Declare(Arguments& arguments) {
 }
 
 ExitStatus TargetCommand::Run(const ImageOptions& options, Output& output) {
+  if (const absl::Status status = CheckOptions(); !status.ok()) {
+    return ReportError("", status);
+  }
   const absl::StatusOr<Target> target = ParseTarget(operand_);
   if (!target.ok()) {
     return ReportError("", target.status());

@@ -15,10 +15,12 @@ class TargetCommand : public Command {
   // Declares the operand; overrides call it in front of their own.
   void Declare(Arguments& arguments) override;
 
-  // Opens the image, calls RunOn, and reports its error.
+  // Checks the arguments, opens the image, calls RunOn, and reports the error of any of these.
   ExitStatus Run(const ImageOptions& options, Output& output) final;
 
  private:
+  // A UsageError when the options do not go together.
+  virtual absl::Status CheckOptions() const { return absl::OkStatus(); }
   virtual absl::Status RunOn(dax::Filesystem& filesystem, const Target& target, Output& output) = 0;
 
   std::string operand_;

@@ -5,8 +5,8 @@
 
 namespace iomap::tools {
 
-// Between domain types and messages: the one place that knows both.
-
+// Fills `message`, which is empty. This header is the one place that knows both domain types and
+// messages.
 void ToMessage(const Mapping& mapping, proto::Mapping* message);
 
 }  // namespace iomap::tools

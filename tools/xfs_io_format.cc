@@ -57,8 +57,9 @@ class XfsIoFormat : public MapFormat {
     uint64_t lines = 0;
     uint64_t position = 0;  // bytes of the file that stand above
 
+    // xfs_io forgets the colon behind an offset.
     void Widen(const FiemapExtent& extent) {
-      offset_width = std::max(offset_width, OffsetText(extent.mapping).size());
+      offset_width = std::max(offset_width, OffsetText(extent.mapping).size() - 1);
       address_width = std::max(address_width, AddressText(extent.mapping).size());
       total_width =
           std::max(total_width, absl::StrCat(extent.mapping.length / kSectorBytes).size());

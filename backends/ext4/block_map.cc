@@ -23,8 +23,16 @@ uint64_t PointerAt(Bytes pointers, uint64_t index) {
 }  // namespace
 
 absl::StatusOr<size_t> BlockMap::Map(const ByteRange& range, absl::Span<Mapping> out) const {
-  return MapByGetBlock([this](uint64_t file_block) { return GetBlock(file_block); },
-                       volume_.superblock().block_size, range, out, kCallsPerAnswer);
+  IOMAP_ASSIGN_OR_RETURN(
+      const size_t count,
+      MapByGetBlock([this](uint64_t file_block) { return GetBlock(file_block); },
+                    volume_.superblock().block_size, range, out, kCallsPerAnswer));
+  for (Mapping& mapping : out.first(count)) {
+    if (mapping.type == MappingType::kMapped) {
+      mapping.flags = MappingFlag::kMerged;  // as Linux says of such files
+    }
+  }
+  return count;
 }
 
 absl::StatusOr<BlockAnswer> BlockMap::GetBlock(uint64_t file_block) const {

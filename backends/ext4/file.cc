@@ -70,7 +70,10 @@ absl::StatusOr<size_t> File::MapForRead(const ByteRange& range, absl::Span<Mappi
   if (const auto* data = std::get_if<InlineData>(&contents_)) {
     const uint64_t size = InlineBytes(*data);
     if (size > 0) {
-      writer.Append(Mapping{.offset = 0, .length = size, .type = MappingType::kInline});
+      writer.Append(Mapping{.offset = 0,
+                            .length = size,
+                            .address = inode_.block_address,
+                            .type = MappingType::kInline});
     }
   }
   writer.AppendHoleUntil(ByteRange::kMaxOffset);

@@ -17,6 +17,7 @@ using backends::Le64;
 inline constexpr uint64_t kSuperblockOffset = 1024;  // bytes from the start of the device
 inline constexpr uint16_t kSuperblockMagic = 0xEF53;
 
+// The superblock, at kSuperblockOffset.
 struct DiskSuperblock {
   Le32 inodes_count;
   Le32 blocks_count_lo;
@@ -91,6 +92,7 @@ static_assert(offsetof(DiskSuperblock, blocks_count_hi) == 0x150);
 static_assert(offsetof(DiskSuperblock, flags) == 0x160);
 static_assert(offsetof(DiskSuperblock, checksum_type) == 0x175);
 
+// Bits of state and flags.
 inline constexpr uint16_t kStateValid = 1, kStateError = 2;
 inline constexpr uint32_t kFlagSignedHash = 1, kFlagUnsignedHash = 2;
 inline constexpr unsigned char kChecksumTypeCrc32c = 1;
@@ -105,7 +107,8 @@ inline constexpr uint32_t kRoCompatSparseSuper = 0x1, kRoCompatHugeFile = 0x8;
 inline constexpr uint32_t kRoCompatGdtChecksum = 0x10, kRoCompatBigalloc = 0x200;
 inline constexpr uint32_t kRoCompatMetadataChecksum = 0x400;
 
-struct DiskGroupDescriptor {  // the first 32 bytes; the rest only when descriptor_size is 64 or
+// A group descriptor: the first 32 bytes, and the rest when descriptor_size is 64 or more.
+struct DiskGroupDescriptor {
                               // more
   Le32 block_bitmap_lo;
   Le32 inode_bitmap_lo;
@@ -132,7 +135,8 @@ inline constexpr uint16_t kGroupInodesUninitialised = 0x1;
 
 inline constexpr size_t kInodeBlockBytes = 60;  // i_block: extent root, block pointers, or data
 
-struct DiskInode {  // the first 160 bytes; those from 128 on only when the inode size allows
+// An inode: the first 160 bytes, those from 128 on only when the inode size allows.
+struct DiskInode {
   Le16 mode;
   Le16 uid_lo;
   Le32 size_lo;
@@ -171,6 +175,7 @@ inline constexpr uint32_t kInodeHugeFile = 0x40000, kInodeExtents = 0x80000;
 inline constexpr uint32_t kInodeInlineData = 0x10000000, kInodeCasefold = 0x40000000;
 inline constexpr uint32_t kRootInode = 2;
 
+// The head of each node of an extent tree.
 struct DiskExtentHeader {
   Le16 magic;
   Le16 entries;
@@ -178,12 +183,14 @@ struct DiskExtentHeader {
   Le16 depth;
   Le32 generation;
 };
+// A record of an inner node.
 struct DiskExtentIndex {
   Le32 file_block;
   Le32 child_lo;
   Le16 child_hi;
   Le16 unused;
 };
+// A record of a leaf.
 struct DiskExtent {
   Le32 file_block;
   Le16 length;  // above kMostWrittenBlocks: unwritten, length - kMostWrittenBlocks blocks
@@ -196,13 +203,15 @@ inline constexpr uint16_t kExtentMagic = 0xF30A;
 inline constexpr uint16_t kMostExtentDepth = 5;
 inline constexpr uint16_t kMostWrittenBlocks = 32768;
 
-struct DiskDirectoryEntry {  // and then the name
+// The head of a directory entry; the name follows.
+struct DiskDirectoryEntry {
   Le32 inode;
   Le16 record_length;
   unsigned char name_length;
   unsigned char file_type;
 };
-struct DiskDirectoryTail {  // the last 12 bytes of a linear block with metadata_csum
+// The last 12 bytes of a linear block with metadata_csum.
+struct DiskDirectoryTail {
   Le32 zero;
   Le16 record_length;  // 12
   unsigned char zero_name_length;
@@ -212,22 +221,26 @@ struct DiskDirectoryTail {  // the last 12 bytes of a linear block with metadata
 static_assert(sizeof(DiskDirectoryEntry) == 8 && sizeof(DiskDirectoryTail) == 12);
 inline constexpr unsigned char kDirectoryTailType = 0xDE;
 
-struct DiskIndexRootInfo {  // at kIndexRootInfoOffset of block 0 of a hashed directory
+// At kIndexRootInfoOffset of block 0 of a hashed directory.
+struct DiskIndexRootInfo {
   Le32 zero;
   unsigned char hash_version;
   unsigned char info_length;  // 8
   unsigned char indirect_levels;
   unsigned char flags;
 };
-struct DiskIndexCountLimit {  // in the place of the first entry's hash
+// How many index entries there are; in the place of the first entry's hash.
+struct DiskIndexCountLimit {
   Le16 limit;
   Le16 count;
 };
+// One index entry: names with this hash or a greater one are in that block.
 struct DiskIndexEntry {
   Le32 hash;
   Le32 block;
 };
-struct DiskIndexTail {  // behind `limit` entries, with metadata_csum
+// Behind the room for `limit` index entries, with metadata_csum.
+struct DiskIndexTail {
   Le32 reserved;
   Le32 checksum;
 };
@@ -235,7 +248,8 @@ static_assert(sizeof(DiskIndexRootInfo) == 8 && sizeof(DiskIndexEntry) == 8 &&
               sizeof(DiskIndexTail) == 8);
 inline constexpr size_t kIndexRootInfoOffset = 24;
 
-struct DiskXattrEntry {  // and then the name
+// The head of an extended attribute; the name follows.
+struct DiskXattrEntry {
   unsigned char name_length;
   unsigned char name_index;
   Le16 value_offset;
@@ -247,7 +261,8 @@ static_assert(sizeof(DiskXattrEntry) == 16);
 inline constexpr uint32_t kXattrMagic = 0xEA020000;
 inline constexpr unsigned char kXattrIndexSystem = 7;
 
-struct DiskJournalSuperblock {  // the start of jbd2's superblock, big-endian
+// The start of jbd2's superblock, big-endian.
+struct DiskJournalSuperblock {
   Be32 magic;
   Be32 block_type;
   Be32 header_sequence;

@@ -157,7 +157,11 @@ absl::StatusOr<Inode> ReadInode(const Volume& volume, uint64_t number) {
   // A copy: what is checked here is what is used, whatever happens to the image meanwhile.
   const Bytes lying = block.subspan(byte % superblock.block_size, superblock.inode_size);
   const std::vector<std::byte> record(lying.begin(), lying.end());
-  return ParseInode(superblock, static_cast<uint32_t>(number), record);
+  IOMAP_ASSIGN_OR_RETURN(Inode inode,
+                         ParseInode(superblock, static_cast<uint32_t>(number), record));
+  inode.block_address =
+      (group.inode_table_block << superblock.block_shift) + byte + offsetof(DiskInode, block);
+  return inode;
 }
 
 }  // namespace iomap::ext4

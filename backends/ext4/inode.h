@@ -20,6 +20,7 @@ struct Inode {
   uint32_t flags = 0;                                  // kInode...
   uint32_t checksum_seed = 0;                          // of the file's extent and directory blocks
   std::array<std::byte, kInodeBlockBytes> block = {};  // extent root, block pointers, or data
+  uint64_t block_address = 0;                          // where `block` lies on the device, in bytes
   std::vector<std::byte> in_inode_xattrs =
       {};  // the space behind the fixed fields; empty when there is none
 

@@ -1,5 +1,6 @@
 #include "backends/xfs/block_map.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"

@@ -1,6 +1,5 @@
 #include "backends/xfs/btree.h"
 
-#include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"

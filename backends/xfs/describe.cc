@@ -1,5 +1,8 @@
 #include "backends/xfs/describe.h"
 
+#include <utility>
+#include <vector>
+
 #include "absl/strings/str_cat.h"
 #include "backends/uuid.h"
 #include "backends/xfs/features.h"

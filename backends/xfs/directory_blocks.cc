@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "backends/xfs/checksum.h"
 #include "iomap/status_macros.h"
 
 namespace iomap::xfs {

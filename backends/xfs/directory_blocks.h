@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "backends/xfs/block_map.h"
+#include "backends/xfs/checksum.h"
 #include "backends/xfs/directory_format.h"
 #include "backends/xfs/inode.h"
 #include "backends/xfs/volume.h"
@@ -54,7 +55,7 @@ class DirectoryBlocks {
 
   absl::StatusOr<Gathered> Gather(uint64_t number) const;
   absl::Status VerifyOnce(const Block& block, uint64_t address,
-                          const struct SelfDescription& layout) const;
+                          const SelfDescription& layout) const;
 
   const Volume& volume_;
   const Inode& inode_;

@@ -1,5 +1,7 @@
 #include "backends/xfs/directory_entries.h"
 
+#include <iterator>
+
 #include "absl/strings/str_cat.h"
 #include "backends/endian.h"
 #include "backends/xfs/directory_format.h"

@@ -1,7 +1,7 @@
 #include "backends/xfs/directory_index.h"
 
+#include <algorithm>
 #include <optional>
-#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "backends/xfs/directory_format.h"

@@ -266,7 +266,6 @@ inline constexpr uint32_t kMostBtreeLevels = 16;
 
 // Versions 1 and 2 (superblock version 4) end in front of crc; then follows the literal
 // area with the data fork and, at fork_offset * 8, the attribute fork.
-
 struct DiskInode {
   Be16 magic;
   Be16 mode;
@@ -319,7 +318,6 @@ enum class ForkFormat : uint8_t { kDevice = 0, kLocal = 1, kExtents = 2, kBtree 
 
 // --- A remote symbolic link (version 5): this header at the start of each of its extents, then
 // text.
-
 struct DiskSymlinkHeader {
   Be32 magic;
   Be32 offset;  // of this part in the target, bytes

@@ -1,6 +1,5 @@
 #include "backends/xfs/inode.h"
 
-#include <cstring>
 #include <limits>
 
 #include "absl/strings/str_cat.h"
@@ -89,8 +88,7 @@ bool MayHaveFormat(FileType type, ForkFormat format) {
   }
 }
 
-absl::Status CheckNumbers(const Volume& volume, const Inode& inode, const DiskInode& disk) {
-  const Superblock& superblock = volume.superblock;
+absl::Status CheckNumbers(const Superblock& superblock, const Inode& inode, const DiskInode& disk) {
   const Attributes& attributes = inode.attributes;
   if (attributes.type == FileType::kUnknown) {
     return Damaged(inode.number(), "mode ", absl::Hex(attributes.mode), " is no type of file");
@@ -102,8 +100,9 @@ absl::Status CheckNumbers(const Volume& volume, const Inode& inode, const DiskIn
   if (attributes.size > ByteRange::kMaxOffset) {
     return Damaged(inode.number(), "size ", attributes.size);
   }
-  if (inode.block_count > superblock.data_blocks + superblock.realtime_blocks) {
-    return Damaged(inode.number(), inode.block_count, " blocks, more than the file system has");
+  // Blocks that are shared count once for each place: there may be more than the device has.
+  if (inode.block_count > ByteRange::kMaxOffset >> superblock.block_log) {
+    return Damaged(inode.number(), inode.block_count, " blocks");
   }
   for (const Timestamp& time :
        {attributes.access_time, attributes.modification_time, attributes.change_time}) {
@@ -164,7 +163,7 @@ absl::StatusOr<Inode> ReadInode(const Volume& volume, InodeNumber number) {
   inode.on_realtime_device = (disk.flags.get() & kInodeFlagRealtime) != 0;
   inode.may_share_blocks =
       superblock.has_reflink() && (flags2 & kInodeFlag2Reflink) != 0 && !inode.on_realtime_device;
-  IOMAP_RETURN_IF_ERROR(CheckNumbers(volume, inode, disk));
+  IOMAP_RETURN_IF_ERROR(CheckNumbers(superblock, inode, disk));
   IOMAP_RETURN_IF_ERROR(LocateFork(inode, disk));
   return inode;
 }

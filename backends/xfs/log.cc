@@ -1,7 +1,6 @@
 #include "backends/xfs/log.h"
 
 #include <algorithm>
-#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "backends/crc32c.h"

@@ -46,7 +46,6 @@ inline constexpr uint32_t kLogRecordMagic = 0xFEEDBABE;
 inline constexpr uint32_t kLogVersion2 = 2;
 inline constexpr uint32_t kLogBytesPerHeader = 32768;    // body bytes that one header block serves
 inline constexpr uint32_t kMostLogRecordBytes = 262144;  // version 2
-inline constexpr uint32_t kMostLogRecordBytesV1 = 32768;
 inline constexpr uint32_t kMostLogRecordsInFlight = 8;
 
 // The header of one operation in a record's body.

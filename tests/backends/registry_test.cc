@@ -30,6 +30,7 @@ bool Recognises(const dax::Device& device) {
 }
 
 template <char magic>
+// The table's type asks for a value. NOLINTNEXTLINE(performance-unnecessary-value-param)
 absl::StatusOr<std::unique_ptr<dax::Filesystem>> Open(dax::DeviceSet devices,
                                                       const OpenOptions& options) {
   return absl::AlreadyExistsError(

@@ -24,11 +24,12 @@ using tests::StatusIs;
 
 TreeNode LeafOf(uint32_t count) { return {.level = 0, .count = count}; }
 
-TreeNode InnerOf(uint32_t level, std::vector<uint64_t> keys, std::vector<uint64_t> children) {
+TreeNode InnerOf(uint32_t level, const std::vector<uint64_t>& keys,
+                 const std::vector<uint64_t>& children) {
   return {.level = level,
           .count = static_cast<uint32_t>(keys.size()),
-          .keys = std::move(keys),
-          .children = std::move(children)};
+          .keys = keys,
+          .children = children};
 }
 
 // The blocks of a tree, and a log of who read which, where. Safe for concurrent use.
@@ -191,16 +192,17 @@ absl::StatusOr<TreeNode> WideTreeNode(uint64_t address, const TreePlace& place) 
     keys.push_back(place.level == 2 ? i * 320 : child * 10);
     children.push_back(child);
   }
-  return InnerOf(place.level, std::move(keys), std::move(children));
+  return InnerOf(place.level, keys, children);
 }
 
 TEST(VerifiedTree, AnswersManyThreadsAtOnce) {
-  constexpr int kThreads = 8;
+  constexpr uint64_t kThreads = 8;
   constexpr uint64_t kLeaves = 1024;
   const VerifiedTree tree(*WideTreeNode(0, {.level = 2}), &WideTreeNode);
   std::array<std::vector<const TreeNode*>, kThreads> seen;
   std::vector<std::thread> threads;
-  for (int thread = 0; thread < kThreads; ++thread) {
+  threads.reserve(kThreads);
+  for (uint64_t thread = 0; thread < kThreads; ++thread) {
     threads.emplace_back([&tree, &nodes = seen[thread], thread] {
       nodes.resize(kLeaves);
       for (uint64_t i = 0; i < kLeaves; ++i) {

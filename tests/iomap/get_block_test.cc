@@ -24,7 +24,7 @@ using tests::MappedAt;
 using tests::StatusIs;
 using tests::UnwrittenAt;
 
-constexpr uint32_t kBlockSize = 4096;
+constexpr uint64_t kBlockSize = 4096;
 constexpr absl::StatusCode kInternal = absl::StatusCode::kInternal;
 constexpr BufferState kUnwrittenBlock = BufferState::kMapped | BufferState::kUnwritten;
 

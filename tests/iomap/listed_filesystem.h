@@ -20,14 +20,16 @@ struct ListedInode {
   };
 
   FileType type = FileType::kRegular;
-  std::vector<Entry> entries;  // of a directory, "." and ".." among them
-  std::string target;          // of a symbolic link
+  std::vector<Entry> entries = {};  // of a directory, "." and ".." among them
+  std::string target = {};          // of a symbolic link
 };
 
 // A file system that is a table of inodes: names to walk, and nothing to map. Inode 1 is the root.
-// An inode that is not in the table is damaged. Not thread-safe.
+// Inode kDamaged is damaged, others that are not in the table are not in use. Not thread-safe.
 class ListedFilesystem : public Filesystem {
  public:
+  static constexpr InodeNumber kDamaged = 99;
+
   explicit ListedFilesystem(std::map<InodeNumber, ListedInode> inodes)
       : inodes_(std::move(inodes)) {}
 
@@ -47,7 +49,7 @@ class ListedFilesystem : public Filesystem {
                              absl::FunctionRef<bool(const DirectoryEntry&)> entry) override {
     const auto inode = inodes_.find(directory);
     if (inode == inodes_.end()) {
-      return Damaged(directory);
+      return Missing(directory);
     }
     const std::vector<ListedInode::Entry>& entries = inode->second.entries;
     for (uint64_t i = cookie; i < entries.size(); ++i) {
@@ -66,7 +68,7 @@ class ListedFilesystem : public Filesystem {
   absl::StatusOr<std::shared_ptr<File>> Open(InodeNumber inode) override {
     const auto listed = inodes_.find(inode);
     if (listed == inodes_.end()) {
-      return Damaged(inode);
+      return Missing(inode);
     }
     return std::make_shared<Inode>(inode, listed->second.type);
   }
@@ -88,8 +90,9 @@ class ListedFilesystem : public Filesystem {
     const FileType type_;
   };
 
-  static absl::Status Damaged(InodeNumber inode) {
-    return absl::DataLossError(absl::StrCat("inode ", inode, ": damaged"));
+  static absl::Status Missing(InodeNumber inode) {
+    return inode == kDamaged ? absl::DataLossError(absl::StrCat("inode ", inode, ": damaged"))
+                             : absl::NotFoundError(absl::StrCat("inode ", inode, ": not in use"));
   }
 
   const std::map<InodeNumber, ListedInode> inodes_;

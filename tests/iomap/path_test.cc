@@ -48,7 +48,8 @@ ListedFilesystem SmallTree() {
                      {"other_loop", 25},
                      {"dangling", 26},
                      {"slashed", 27},
-                     {"damaged", 99}})},
+                     {"damaged", ListedFilesystem::kDamaged},
+                     {"unused", 98}})},
       {2, Directory({{".", 2}, {"..", 1}, {"file", 11}, {"sub", 3}, {"chain", 28}})},
       {3, Directory({{".", 3}, {"..", 2}, {"deep", 12}})},
       {10, {}},
@@ -152,9 +153,16 @@ TEST(ResolvePath, RefusesANameOfMoreThan255Bytes) {
   EXPECT_THAT(Resolve(std::string(256, 'x')), StatusIs(kFailedPrecondition, HasSubstr("256")));
 }
 
-TEST(ResolvePath, NamesADamagedLastInodeAndReportsADamagedOneOnTheWay) {
-  EXPECT_EQ(Resolve("/damaged").value(), 99u);
+TEST(ResolvePath, ADamagedInodeIsDamageAtTheEndOfAPathAndOnTheWay) {
+  EXPECT_THAT(Resolve("/damaged"), StatusIs(absl::StatusCode::kDataLoss));
   EXPECT_THAT(Resolve("/damaged/file"), StatusIs(absl::StatusCode::kDataLoss));
+}
+
+TEST(ResolvePath, AnEntryThatNamesAnInodeWhichIsNotThereIsDamage) {
+  EXPECT_THAT(Resolve("/unused", LastLink::kKeep),
+              StatusIs(absl::StatusCode::kDataLoss, HasSubstr("is not there")));
+  ListedFilesystem nothing({});
+  EXPECT_THAT(ResolvePath(nothing, "/", LastLink::kKeep), StatusIs(absl::StatusCode::kDataLoss));
 }
 
 struct Walked {
@@ -224,7 +232,7 @@ TEST(WalkTree, GoesOnBehindADirectoryThatCannotBeRead) {
 
 TEST(WalkTree, ReportsARootThatCannotBeRead) {
   ListedFilesystem filesystem({});
-  EXPECT_THAT(Walk(filesystem).failures, ElementsAre("/: inode 1: damaged"));
+  EXPECT_THAT(Walk(filesystem).failures, ElementsAre("/: inode 1: not in use"));
 }
 
 TEST(WalkTree, ReportsASecondNameOfADirectoryAndDoesNotEnterItAgain) {

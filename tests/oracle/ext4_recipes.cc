@@ -97,6 +97,8 @@ std::vector<Recipe> FileMaps() {
     Recipe recipe = Ext4(absl::StrCat("inline_data_inode_", inode_bytes), 4096,
                          {"-O", "inline_data", "-I", absl::StrCat(inode_bytes)});
     recipe.mounted_proof = {"inline directory"};
+    // mke2fs 1.47 gives a sparse file a size that ends with its last data.
+    recipe.mkfs_copies_sparse_files = false;
     recipes.push_back(WithProof(recipe, {"feature inline_data", "inline file"}));
   }
   for (uint32_t block_size : {1024, 4096}) {
@@ -160,6 +162,7 @@ std::vector<Recipe> Directories() {
   Recipe large = Ext4("large_dir", 1024, {"-O", "large_dir", "-N", "60000"});
   large.fill.directory_entries = 36000;
   large.fill.name_bytes = 250;
+  large.mkfs_fills = false;
   large.mounted_proof = {"hashed directory"};
   recipes.push_back(WithProof(large, {"feature large_dir"}));
   recipes.push_back(Ext4("linear_directories", 4096, {"-O", "^dir_index"}));
@@ -173,6 +176,17 @@ std::vector<Recipe> Directories() {
   return recipes;
 }
 
+std::vector<Recipe> Largest() {
+  Recipe recipe = Ext4("largest", 4096, {"-O", "large_dir"});
+  recipe.image_bytes = uint64_t{4} << 30;
+  recipe.fill.fragments = 200100;
+  recipe.fill.directory_entries = 100000;
+  recipe.fill.small_files = 10;
+  recipe.mkfs_fills = false;
+  recipe.mounted_proof = {"200,000 extents", "hashed directory"};
+  return {recipe};
+}
+
 std::vector<Recipe> OtherFeatures() {
   std::vector<Recipe> recipes;
   Recipe ea_inode = Ext4("ea_inode", 4096, {"-O", "ea_inode"});
@@ -181,8 +195,10 @@ std::vector<Recipe> OtherFeatures() {
   recipes.push_back(
       WithProof(Ext4("orphan_file", 4096, {"-O", "orphan_file"}), {"feature orphan_file"}));
   recipes.push_back(Ext4("no_journal", 4096, {"-O", "^has_journal"}));
-  recipes.push_back(WithProof(Ext4("project_quota", 4096, {"-O", "project,verity,stable_inodes"}),
-                              {"feature project", "feature verity"}));
+  // Linux mounts these with options of its build that the kernel at hand does not have.
+  Recipe quota = Ext4("quota_project_verity", 4096, {"-O", "quota,project,verity,stable_inodes"});
+  quota.kernel_mounts = false;
+  recipes.push_back(WithProof(quota, {"feature quota", "feature project", "feature verity"}));
   recipes.push_back(Ext4("fast_commit", 4096, {"-O", "fast_commit"}));
   recipes.push_back(Ext4("few_features", 1024,
                          {"-O", "^huge_file,^dir_nlink,^extra_isize,^ext_attr,^resize_inode"}));
@@ -193,7 +209,8 @@ std::vector<Recipe> OtherFeatures() {
 
 std::vector<Recipe> Ext4Recipes() {
   std::vector<Recipe> recipes;
-  for (auto make : {&Sizes, &FileMaps, &Groups, &Checksums, &Directories, &OtherFeatures}) {
+  for (auto make :
+       {&Sizes, &FileMaps, &Groups, &Checksums, &Directories, &Largest, &OtherFeatures}) {
     for (Recipe& recipe : make()) {
       recipes.push_back(std::move(recipe));
     }

@@ -21,6 +21,10 @@ struct Recipe {
   std::vector<Arguments> after_fill;  // the same when the tree is in the image
   FillOptions fill;
   bool kernel_mounts = true;  // whether Linux 6.18 can mount it
+  bool mkfs_fills = true;     // whether an image that mkfs fills is worth its time
+  // What this mkfs copies rightly from a tree.
+  bool mkfs_copies_sparse_files = true;
+  int mkfs_longest_symlink = 4095;  // bytes
   // Runs on the mounted, still empty file system.
   absl::Status (*prepare)(const std::string& mount_path) = nullptr;
   // Facts that the referee must find (referee.h): what every image of the recipe has, and what only

@@ -75,20 +75,24 @@ FillOptions SourceOptions(const Recipe& recipe, uint64_t seed, const std::string
   options.preallocate = false;
   options.zero_range = false;
   options.fragments = std::min(options.fragments, 200);
-  // mke2fs reads a directory from its start for each name that it adds.
-  options.directory_entries = std::min(options.directory_entries, 6000);
+  options.sparse = recipe.mkfs_copies_sparse_files;
+  options.longest_symlink = std::min(options.longest_symlink, recipe.mkfs_longest_symlink);
   if (recipe.type == "xfs") {
     options.xattr_bytes = 0;
     options.far_offset = uint64_t{4} << 20;
-  } else if (options.xattr_bytes > 0) {
+    return options;
+  }
+  // mke2fs reads a directory from its start for each name that it adds.
+  options.directory_entries = std::min(options.directory_entries, 6000);
+  if (options.xattr_bytes > 0) {
     options.xattr_bytes = HoldsExtendedAttributes(source_path) ? 500 : 0;
   }
   return options;
 }
 
-absl::Status MakeEditedFile(const std::string& path, uint32_t block_size) {
+absl::Status MakeDenseFile(const std::string& path, uint64_t size) {
   const FileDescriptor file(open(path.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0600));
-  const std::string bytes(static_cast<size_t>(kEditedBlocks) * block_size, 'e');
+  const std::string bytes(size, 'e');
   if (!file.is_open() ||
       write(file.get(), bytes.data(), bytes.size()) != static_cast<ssize_t>(bytes.size())) {
     return SystemError(path);
@@ -149,7 +153,8 @@ absl::Status MakeImageThroughMount(const Recipe& recipe, uint64_t seed, const Wo
 absl::Status MakeImageFromSource(const Recipe& recipe, uint64_t seed, const Workshop& workshop) {
   const std::string source = workshop.source_path();
   IOMAP_RETURN_IF_ERROR(FillTree(source, SourceOptions(recipe, seed, source)));
-  IOMAP_RETURN_IF_ERROR(MakeEditedFile(source + "/edited", recipe.fill.block_size));
+  IOMAP_RETURN_IF_ERROR(
+      MakeDenseFile(source + "/edited", uint64_t{kEditedBlocks} * recipe.fill.block_size));
   if (recipe.type == "xfs") {
     const std::string protofile = workshop.folder / "protofile";
     IOMAP_RETURN_IF_ERROR(WriteProtofile(source, protofile));
@@ -161,18 +166,24 @@ absl::Status MakeImageFromSource(const Recipe& recipe, uint64_t seed, const Work
   return RunAllOnImage(recipe.after_fill, workshop.image_path());
 }
 
-absl::StatusOr<std::unique_ptr<dax::Filesystem>> OpenImage(const std::string& image_path) {
+absl::StatusOr<std::unique_ptr<dax::Filesystem>> OpenImage(const std::string& image_path,
+                                                           const backends::OpenOptions& options) {
   IOMAP_ASSIGN_OR_RETURN(std::unique_ptr<dax::Device> device,
                          dax::FileDevice::OpenReadOnly(image_path, /*image_offset=*/0));
   dax::DeviceSet devices;
   devices.push_back(std::move(device));
-  return backends::OpenFilesystem(backends::BuiltInBackends(), std::move(devices), /*name=*/"", {});
+  return backends::OpenFilesystem(backends::BuiltInBackends(), std::move(devices), /*name=*/"",
+                                  options);
 }
 
 absl::StatusOr<RefereeReport> AskReferee(const Recipe& recipe, const Workshop& workshop,
-                                         absl::Span<const InodeNumber> inodes) {
-  return recipe.type == "xfs" ? AskXfsDb(workshop.image_path(), inodes)
-                              : AskDebugfs(workshop.image_path(), inodes);
+                                         const std::map<InodeNumber, std::string>& inodes) {
+  std::vector<InodeNumber> numbers;
+  for (const auto& [inode, path] : inodes) {
+    numbers.push_back(inode);
+  }
+  return recipe.type == "xfs" ? AskXfsDb(workshop.image_path(), numbers)
+                              : AskDebugfs(workshop.image_path(), numbers);
 }
 
 }  // namespace iomap::tests

@@ -1,11 +1,14 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "backends/open_options.h"
 #include "dax/filesystem.h"
+#include "iomap/attributes.h"
 #include "tests/oracle/recipe.h"
 #include "tests/support/referee.h"
 #include "tests/support/temporary_directory.h"
@@ -34,10 +37,11 @@ absl::Status MakeImageThroughMount(const Recipe& recipe, uint64_t seed, const Wo
 absl::Status MakeImageFromSource(const Recipe& recipe, uint64_t seed, const Workshop& workshop);
 
 // Opens the image with the back end that the registry finds.
-absl::StatusOr<std::unique_ptr<dax::Filesystem>> OpenImage(const std::string& image_path);
+absl::StatusOr<std::unique_ptr<dax::Filesystem>> OpenImage(
+    const std::string& image_path, const backends::OpenOptions& options = {});
 
-// What debugfs or xfs_db says of the inodes.
+// What debugfs or xfs_db says of the inodes (number and path).
 absl::StatusOr<RefereeReport> AskReferee(const Recipe& recipe, const Workshop& workshop,
-                                         absl::Span<const InodeNumber> inodes);
+                                         const std::map<InodeNumber, std::string>& inodes);
 
 }  // namespace iomap::tests

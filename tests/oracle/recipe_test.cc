@@ -1,11 +1,12 @@
 #include "tests/oracle/recipe.h"
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
+#include "tests/oracle/expectations.h"
 #include "tests/oracle/recipe_image.h"
 #include "tests/oracle/rerun.h"
 #include "tests/oracle/tree_comparison.h"
@@ -16,61 +17,24 @@
 namespace iomap::tests {
 namespace {
 
-constexpr size_t kMostDifferencesShown = 15;
-
-void ExpectNone(const std::vector<std::string>& differences, const std::string& referee) {
-  for (size_t i = 0; i < differences.size() && i < kMostDifferencesShown; ++i) {
-    ADD_FAILURE() << referee << ": " << differences[i];
+void ExpectAllAgree(const Recipe& recipe, const Workshop& workshop, LoopMount* mount) {
+  const absl::StatusOr<std::unique_ptr<dax::Filesystem>> filesystem =
+      OpenImage(workshop.image_path());
+  ASSERT_THAT(filesystem, IsOk());
+  const bool mounted = mount != nullptr;
+  const std::map<InodeNumber, std::string> inodes =
+      ExpectSameTree(**filesystem, mounted ? workshop.mount_path() : workshop.source_path(),
+                     mounted ? Truth::kMountedImage : Truth::kSourceTree);
+  std::vector<std::string> facts = recipe.proof;
+  if (mounted) {
+    ASSERT_THAT(mount->Unmount(), IsOk());
+    facts.insert(facts.end(), recipe.mounted_proof.begin(), recipe.mounted_proof.end());
   }
-  EXPECT_LE(differences.size(), kMostDifferencesShown) << "not all differences are shown";
+  ExpectRefereeAgrees(recipe, workshop, **filesystem, inodes, facts);
 }
-
-void ExpectFacts(const std::vector<std::string>& wanted, const RefereeReport& report) {
-  for (const std::string& fact : wanted) {
-    EXPECT_EQ(report.facts.count(fact), 1u) << "the image does not have: " << fact;
-  }
-}
-
-std::vector<InodeNumber> NumbersOf(const std::map<InodeNumber, std::string>& inodes) {
-  std::vector<InodeNumber> numbers;
-  for (const auto& [inode, path] : inodes) {
-    numbers.push_back(inode);
-  }
-  return numbers;
-}
-
-class RecipeTest : public testing::TestWithParam<Recipe> {
- protected:
-  // Compares the image with the tree at `truth_path`.
-  void CompareTree(const Workshop& workshop, const std::string& truth_path, Truth truth) {
-    absl::StatusOr<std::unique_ptr<dax::Filesystem>> filesystem = OpenImage(workshop.image_path());
-    ASSERT_THAT(filesystem, IsOk());
-    filesystem_ = *std::move(filesystem);
-    TreeComparison comparison(*filesystem_, truth_path, truth, Seed());
-    EXPECT_THAT(comparison.Run(), IsOk());
-    ExpectNone(comparison.differences(), "kernel");
-    inodes_ = comparison.inodes();
-    EXPECT_GT(inodes_.size(), 100u);
-  }
-
-  // Compares each inode that CompareTree has met with what debugfs or xfs_db says.
-  void CompareReferee(const Workshop& workshop, const std::vector<std::string>& more_proof) {
-    const absl::StatusOr<RefereeReport> report =
-        AskReferee(GetParam(), workshop, NumbersOf(inodes_));
-    ASSERT_THAT(report, IsOk());
-    ExpectNone(CompareWithReferee(*filesystem_, inodes_, *report, "the referee", Seed()),
-               "debugfs or xfs_db");
-    ExpectFacts(GetParam().proof, *report);
-    ExpectFacts(more_proof, *report);
-  }
-
- private:
-  std::unique_ptr<dax::Filesystem> filesystem_;
-  std::map<InodeNumber, std::string> inodes_;
-};
 
 // Images that were filled through a mount, against the kernel and then against debugfs or xfs_db.
-using MountedOracle = RecipeTest;
+using MountedOracle = testing::TestWithParam<Recipe>;
 
 TEST_P(MountedOracle, ServesWhatTheKernelServes) {
   const Recipe& recipe = GetParam();
@@ -83,22 +47,20 @@ TEST_P(MountedOracle, ServesWhatTheKernelServes) {
       LoopMount::Make(workshop->image_path(), workshop->mount_path(), recipe.type,
                       MountMode::kReadOnly, /*options=*/"");
   ASSERT_THAT(mount, IsOk());
-  CompareTree(*workshop, workshop->mount_path(), Truth::kMountedImage);
-  ASSERT_THAT((*mount)->Unmount(), IsOk());
-  CompareReferee(*workshop, recipe.mounted_proof);
+  ExpectAllAgree(recipe, *workshop, mount->get());
 }
 
 // Images that mkfs made from a tree, without root, against that tree and debugfs or xfs_db.
-using SourceOracle = RecipeTest;
+using SourceOracle = testing::TestWithParam<Recipe>;
 
 TEST_P(SourceOracle, ServesWhatMkfsWasGiven) {
   const Recipe& recipe = GetParam();
+  IOMAP_SKIP_IF(WhyNoProgram(recipe.type == "xfs" ? "xfs_db" : "debugfs"));
   SCOPED_TRACE(RerunLine());
   const absl::StatusOr<Workshop> workshop = Workshop::Make();
   ASSERT_THAT(workshop, IsOk());
   ASSERT_THAT(MakeImageFromSource(recipe, Seed(), *workshop), IsOk());
-  CompareTree(*workshop, workshop->source_path(), Truth::kSourceTree);
-  CompareReferee(*workshop, {});
+  ExpectAllAgree(recipe, *workshop, /*mount=*/nullptr);
 }
 
 std::vector<Recipe> AllRecipes() {
@@ -109,10 +71,10 @@ std::vector<Recipe> AllRecipes() {
   return recipes;
 }
 
-std::vector<Recipe> MountableRecipes() {
+std::vector<Recipe> RecipesWith(bool Recipe::*property) {
   std::vector<Recipe> recipes;
   for (Recipe& recipe : AllRecipes()) {
-    if (recipe.kernel_mounts) {
+    if (recipe.*property) {
       recipes.push_back(std::move(recipe));
     }
   }
@@ -121,8 +83,10 @@ std::vector<Recipe> MountableRecipes() {
 
 std::string NameOf(const testing::TestParamInfo<Recipe>& info) { return info.param.name; }
 
-INSTANTIATE_TEST_SUITE_P(Images, MountedOracle, testing::ValuesIn(MountableRecipes()), NameOf);
-INSTANTIATE_TEST_SUITE_P(Images, SourceOracle, testing::ValuesIn(AllRecipes()), NameOf);
+INSTANTIATE_TEST_SUITE_P(Images, MountedOracle,
+                         testing::ValuesIn(RecipesWith(&Recipe::kernel_mounts)), NameOf);
+INSTANTIATE_TEST_SUITE_P(Images, SourceOracle, testing::ValuesIn(RecipesWith(&Recipe::mkfs_fills)),
+                         NameOf);
 
 }  // namespace
 }  // namespace iomap::tests

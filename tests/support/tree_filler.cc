@@ -23,6 +23,8 @@ namespace {
 
 using Random = std::mt19937_64;
 
+constexpr int kWrittenFragments = 1000;  // of a fragmented file; what follows stays unwritten
+
 // A number in [first, last].
 uint64_t Between(Random& random, uint64_t first, uint64_t last) {
   return std::uniform_int_distribution<uint64_t>(first, last)(random);
@@ -113,13 +115,16 @@ class TreeFiller {
     for (int i = 0; i < options_.small_files; ++i) {
       IOMAP_RETURN_IF_ERROR(MakeRandomFile(absl::StrCat(folder, "/random-", i)));
     }
-    IOMAP_RETURN_IF_ERROR(MakeSparseFile(folder + "/sparse"));
+    if (options_.sparse) {
+      IOMAP_RETURN_IF_ERROR(MakeSparseFile(folder + "/sparse"));
+    }
     IOMAP_ASSIGN_OR_RETURN(const FileDescriptor hole, Create(folder + "/hole"));
     IOMAP_RETURN_IF_ERROR(Check(ftruncate(hole.get(), 12345678) == 0, "truncate", folder));
     if (options_.fragments > 0 && options_.preallocate) {
       IOMAP_RETURN_IF_ERROR(MakeFragmentedFile(folder + "/fragmented", options_.block_size,
-                                               options_.fragments, options_.fragments));
-    } else if (options_.fragments > 0) {
+                                               options_.fragments,
+                                               std::min(options_.fragments, kWrittenFragments)));
+    } else if (options_.fragments > 0 && options_.sparse) {
       IOMAP_RETURN_IF_ERROR(MakePunchedFile(folder + "/fragmented"));
     }
     return absl::OkStatus();
@@ -128,6 +133,9 @@ class TreeFiller {
   // A few writes, truncations, preallocations and holes at seeded places.
   absl::Status MakeRandomFile(const std::string& path) {
     IOMAP_ASSIGN_OR_RETURN(const FileDescriptor file, Create(path));
+    if (!options_.sparse) {
+      return WriteAt(file, random_, 0, Between(random_, 1, 40 * block_));
+    }
     const int steps = static_cast<int>(Between(random_, 1, 12));
     for (int step = 0; step < steps; ++step) {
       const uint64_t offset = Between(random_, 0, 80 * block_);
@@ -208,7 +216,7 @@ class TreeFiller {
       IOMAP_ASSIGN_OR_RETURN(const FileDescriptor file, Create(path + "/file"));
       IOMAP_RETURN_IF_ERROR(WriteAt(file, random_, 0, Between(random_, 1, 3 * block_)));
     }
-    for (int entries : {1, 5, 15, 60, 300}) {
+    for (int entries : {1, 5, 15, 60, 300, options_.directory_entries / 5}) {
       IOMAP_RETURN_IF_ERROR(MakeLargeDirectory(absl::StrCat(root_, "/entries-", entries), entries,
                                                /*name_bytes=*/0, random_()));
     }

@@ -19,6 +19,7 @@ struct FillOptions {
   int longest_symlink = 1000;               // bytes of the longest target
   int xattr_bytes = 3000;                   // of the largest extended attribute; 0: none at all
   uint64_t far_offset = uint64_t{1} << 40;  // where the sparsest file has its last data
+  bool sparse = true;                       // holes, in more than one file that is nothing else
   bool preallocate = true;  // fallocate(2) of unwritten space, past the end of file too
   bool zero_range = true;   // FALLOC_FL_ZERO_RANGE
   bool clone = false;       // FICLONE and FICLONERANGE

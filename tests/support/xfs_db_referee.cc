@@ -22,6 +22,8 @@ constexpr uint64_t kSectorBytes = 512;                      // the unit of st_bl
 constexpr uint64_t kLeafAddress = uint64_t{32} << 30;       // of a directory's hash index
 constexpr uint64_t kFreeIndexAddress = uint64_t{64} << 30;  // of a directory's free-space index
 
+constexpr int kGroupsAskedForInodes = 4;
+
 struct Geometry {
   uint64_t block_size = 0;
   uint64_t blocks_per_group = 0;
@@ -241,6 +243,13 @@ absl::StatusOr<Geometry> ParseSuperblock(absl::string_view text, std::set<std::s
   facts.insert(absl::StrCat("inode size ", inode_size));
   facts.insert(absl::StrCat("directory block size ", geometry.directory_block_size));
   for (absl::string_view line : absl::StrSplit(text, '\n')) {
+    unsigned long long hole_mask = 0;  // "1:[startino,holemask,count,freecount,free]"
+    unsigned long long count = 0;
+    if (std::sscanf(std::string(line).c_str(), "%*u:[%*u,%llu,%llu,%*u,", &hole_mask, &count) ==
+            2 &&
+        hole_mask != 0 && count < 64) {
+      facts.insert("sparse inode chunk");
+    }
     if (absl::StartsWith(line, "versionnum ")) {
       const size_t equals = line.find("= ");
       for (absl::string_view word : absl::StrSplit(line.substr(equals + 2), ',')) {
@@ -256,6 +265,10 @@ absl::StatusOr<Geometry> ParseSuperblock(absl::string_view text, std::set<std::s
 absl::StatusOr<RefereeReport> AskXfsDb(const std::string& image_path,
                                        absl::Span<const InodeNumber> inodes) {
   std::string script = "version\nsb 0\nprint blocksize agblocks dirblklog sectsize inodesize\n";
+  for (int group = 0; group < kGroupsAskedForInodes; ++group) {
+    // The second address exists when the root of the inode tree is not its only block.
+    absl::StrAppend(&script, "agi ", group, "\naddr root\nprint\naddr ptrs[1]\nprint\n");
+  }
   for (InodeNumber inode : inodes) {
     absl::StrAppend(&script, "echo ", kAnswerMark, inode, "\ninode ", inode,
                     "\nprint core.mode core.format core.uid core.gid core.nlinkv2 core.size "
@@ -282,6 +295,9 @@ absl::StatusOr<RefereeReport> AskXfsDb(const std::string& image_path,
   marker.FindSharedRanges();
   for (auto& [inode, file] : report.files) {
     file.extents = Canonical(marker.Mark(file.extents), Shared::kCompare);
+    if (file.extents.size() >= 200000) {
+      report.facts.insert("200,000 extents");
+    }
     for (const Mapping& extent : file.extents) {
       if (extent.type == MappingType::kUnwritten) {
         report.facts.insert("unwritten extent");

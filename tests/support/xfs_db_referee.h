@@ -15,7 +15,7 @@ namespace iomap::tests {
 // word of its version command, "block size N", "sector size N", "directory block size N", "inode
 // size N", and, when one of the inodes is so, "TYPE FORK" with the file type's name and local,
 // extents or btree; "directory FORM" with form short, block, leaf or node; "unwritten extent",
-// "shared extent", "realtime file", "large counters" (nrext64 of the inode).
+// "200,000 extents", "shared extent", "realtime file", "large counters" (nrext64 of the inode).
 absl::StatusOr<RefereeReport> AskXfsDb(const std::string& image_path,
                                        absl::Span<const InodeNumber> inodes);
 

@@ -1,0 +1,168 @@
+#include "backends/ext4/filesystem.h"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "backends/ext4/format.h"
+#include "dax/io.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "iomap/path.h"
+#include "tests/backends/ext4/ext4_image.h"
+#include "tests/support/status_matchers.h"
+
+namespace iomap::ext4 {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using tests::Ext4Image;
+using tests::IsOk;
+using tests::StatusIs;
+
+constexpr absl::StatusCode kDataLoss = absl::StatusCode::kDataLoss;
+constexpr absl::StatusCode kFailedPrecondition = absl::StatusCode::kFailedPrecondition;
+constexpr absl::StatusCode kNotFound = absl::StatusCode::kNotFound;
+
+constexpr uint64_t kFeatureIncompat =
+    kSuperblockOffset + offsetof(DiskSuperblock, feature_incompat);
+
+// Where inode `number` of the first group lies in an image of 1 KiB blocks.
+uint64_t InodeAddress(const Ext4Image& image, uint32_t number) {
+  const uint64_t table_block =
+      image.Get(2 * 1024 + offsetof(DiskGroupDescriptor, inode_table_lo), 4);
+  const uint64_t inode_size =
+      image.Get(kSuperblockOffset + offsetof(DiskSuperblock, inode_size), 2);
+  return table_block * 1024 + (number - 1) * inode_size;
+}
+
+std::vector<std::string> NamesIn(dax::Filesystem& filesystem, InodeNumber directory,
+                                 uint64_t cookie = 0) {
+  std::vector<std::string> names;
+  EXPECT_THAT(filesystem.ReadDirectory(directory, cookie,
+                                       [&](const DirectoryEntry& entry) {
+                                         names.emplace_back(entry.name);
+                                         return true;
+                                       }),
+              IsOk());
+  return names;
+}
+
+TEST(Ext4Filesystem, IsRecognisedByItsMagicAlone) {
+  Ext4Image image = Ext4Image::Make({}).value();
+  EXPECT_THAT(image.Open(), IsOk());
+  image.Put(kSuperblockOffset + offsetof(DiskSuperblock, magic), 0, 2);
+  EXPECT_THAT(image.Open(), StatusIs(kDataLoss, HasSubstr("magic 0")));
+}
+
+TEST(Ext4Filesystem, RefusesADirtyJournalAndNamesTheWayAround) {
+  Ext4Image image = Ext4Image::Make({"-b", "1024"}).value();
+  image.Put(kFeatureIncompat, image.Get(kFeatureIncompat, 4) | kIncompatRecover, 4);
+  image.FixSuperblock();
+  EXPECT_THAT(image.Open(), IsOk()) << "an empty journal has nothing to replay";
+  const auto filesystem = image.Open().value();
+  const auto journal = filesystem->OpenFile(8).value();
+  Mapping first;
+  ASSERT_EQ(journal->MapForRead(ByteRange{0, 1}, absl::MakeSpan(&first, 1)).value(), 1u);
+  image.Put(first.address + offsetof(DiskJournalSuperblock, start), 0x01000000, 4);
+  EXPECT_THAT(image.Open(), StatusIs(absl::StatusCode::kUnimplemented, HasSubstr("--no-replay")));
+  const auto as_it_lies = image.Open({.dirty_journal = backends::DirtyJournal::kIgnore});
+  ASSERT_THAT(as_it_lies, IsOk());
+  EXPECT_THAT((*as_it_lies)->info().value().journal, HasSubstr("not replayed"));
+}
+
+TEST(Ext4Filesystem, ReadsOnFromACookie) {
+  const auto filesystem =
+      Ext4Image::Make({"-b", "1024"}, {"mkdir a", "mkdir b", "mkdir c"}).value().Open().value();
+  EXPECT_THAT(NamesIn(*filesystem, kRootInode), ElementsAre("lost+found", "a", "b", "c"));
+  uint64_t cookie = 0;
+  EXPECT_THAT(filesystem->ReadDirectory(kRootInode, 0,
+                                        [&](const DirectoryEntry& entry) {
+                                          cookie = entry.next_cookie;
+                                          return entry.name != "a";
+                                        }),
+              IsOk());
+  EXPECT_THAT(NamesIn(*filesystem, kRootInode, cookie), ElementsAre("b", "c"));
+}
+
+TEST(Ext4Filesystem, AnInlineDirectoryHasAParentAndGoesOnInTheAttribute) {
+  std::vector<std::string> commands = {"mkdir d"};
+  for (const char* name : {"one", "two", "three", "four", "five", "six"}) {
+    commands.push_back(std::string("mkdir d/") + name);
+  }
+  const auto filesystem =
+      Ext4Image::Make({"-b", "1024", "-O", "inline_data"}, commands).value().Open().value();
+  const InodeNumber directory = ResolvePath(*filesystem, "/d", LastLink::kKeep).value();
+  EXPECT_THAT(NamesIn(*filesystem, directory),
+              ElementsAre("one", "two", "three", "four", "five", "six"));
+  EXPECT_EQ(filesystem->LookUp(directory, "..").value(), kRootInode);
+  EXPECT_EQ(filesystem->LookUp(directory, ".").value(), directory);
+  EXPECT_THAT(filesystem->LookUp(directory, "six"), IsOk());
+}
+
+TEST(Ext4Filesystem, OpenedTwiceAtATimeIsTheSameFile) {
+  const auto filesystem = Ext4Image::Make({}).value().Open().value();
+  const auto first = filesystem->OpenFile(kRootInode).value();
+  EXPECT_EQ(filesystem->OpenFile(kRootInode).value(), first);
+}
+
+TEST(Ext4Filesystem, AnInodeThatIsNotInUseIsNotFound) {
+  const auto filesystem = Ext4Image::Make({}).value().Open().value();
+  EXPECT_THAT(filesystem->OpenFile(0), StatusIs(kNotFound));
+  EXPECT_THAT(filesystem->OpenFile(13), StatusIs(kNotFound, HasSubstr("inode 13")));
+  EXPECT_THAT(filesystem->OpenFile(uint64_t{1} << 40), StatusIs(kNotFound));
+}
+
+TEST(Ext4Filesystem, RefusesAnInodeWithAWrongChecksum) {
+  Ext4Image image = Ext4Image::Make({"-b", "1024"}).value();
+  image.Flip(InodeAddress(image, 11) + offsetof(DiskInode, mtime));
+  EXPECT_THAT(image.Open().value()->OpenFile(11),
+              StatusIs(kDataLoss, HasSubstr("ext4 inode 11: checksum")));
+}
+
+TEST(Ext4Filesystem, RefusesAGroupDescriptorWithAWrongChecksum) {
+  for (const char* features : {"metadata_csum", "^metadata_csum,uninit_bg"}) {
+    Ext4Image image = Ext4Image::Make({"-b", "1024", "-O", features}).value();
+    image.Flip(2 * 1024 + offsetof(DiskGroupDescriptor, free_blocks_lo));
+    EXPECT_THAT(image.Open().value()->OpenFile(11),
+                StatusIs(kDataLoss, HasSubstr("group descriptor 0, block 2: checksum")))
+        << features;
+  }
+}
+
+TEST(Ext4Filesystem, RefusesEncryptedFilesOneByOne) {
+  Ext4Image image =
+      Ext4Image::Make({"-b", "1024", "-O", "encrypt,^metadata_csum"}, {"mkdir a", "mkdir b"})
+          .value();
+  const InodeNumber encrypted = ResolvePath(*image.Open().value(), "/a", LastLink::kKeep).value();
+  const uint64_t flags =
+      InodeAddress(image, static_cast<uint32_t>(encrypted)) + offsetof(DiskInode, flags);
+  image.Put(flags, image.Get(flags, 4) | kInodeEncrypted, 4);
+  const auto filesystem = image.Open().value();
+  Mapping mapping;
+  EXPECT_THAT(filesystem->OpenFile(encrypted).value()->MapForRead(ByteRange{0, 1},
+                                                                  absl::MakeSpan(&mapping, 1)),
+              StatusIs(kFailedPrecondition, HasSubstr("encrypted")));
+  EXPECT_THAT(filesystem->LookUp(encrypted, "x"),
+              StatusIs(kFailedPrecondition, HasSubstr("encrypted")));
+  EXPECT_THAT(ResolvePath(*filesystem, "/b", LastLink::kKeep), IsOk());
+}
+
+TEST(Ext4Filesystem, ReadLinkIsForLinksAlone) {
+  const auto filesystem = Ext4Image::Make({"-b", "1024"}, {"symlink short target",
+                                                           "symlink long " + std::string(100, 'x')})
+                              .value()
+                              .Open()
+                              .value();
+  const auto target = [&](absl::string_view path) {
+    return filesystem->ReadLink(ResolvePath(*filesystem, path, LastLink::kKeep).value());
+  };
+  EXPECT_EQ(target("/short").value(), "target");
+  EXPECT_EQ(target("/long").value(), std::string(100, 'x'));
+  EXPECT_THAT(filesystem->ReadLink(kRootInode), StatusIs(kFailedPrecondition));
+}
+
+}  // namespace
+}  // namespace iomap::ext4
