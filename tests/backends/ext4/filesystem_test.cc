@@ -165,6 +165,18 @@ TEST(Ext4Filesystem, ReadLinkIsForLinksAlone) {
   EXPECT_THAT(filesystem->ReadLink(kRootInode), StatusIs(kFailedPrecondition));
 }
 
+TEST(Ext4Filesystem, RefusesALinkTargetWithAZeroByte) {
+  Ext4Image image =
+      Ext4Image::Make({"-b", "1024"}, {"symlink long " + std::string(100, 'x')}).value();
+  const auto whole = image.Open().value();
+  const InodeNumber link = ResolvePath(*whole, "/long", LastLink::kKeep).value();
+  const auto file = whole->OpenFile(link).value();
+  Mapping first;
+  ASSERT_EQ(file->MapForRead(ByteRange{0, 1}, absl::MakeSpan(&first, 1)).value(), 1u);
+  image.Put(first.address + 42, 0, 1);
+  EXPECT_THAT(image.Open().value()->ReadLink(link), StatusIs(kDataLoss, HasSubstr("byte 42")));
+}
+
 TEST(Ext4Filesystem, NamesTheDirectoryOfAnUnknownHash) {
   Ext4Image image =
       Ext4Image::Make({"-b", "1024", "-O", "^metadata_csum"}, {"mkdir hashed"}).value();
