@@ -70,6 +70,9 @@ class Asker {
     const size_t slash = path.rfind('/');
     const std::string name = path.substr(slash + 1);
     PathAnswers& answers = Add(path, entry.inode);
+    if (absl::IsNotFound(At(answers, Question::kAttributes).status())) {
+      NoteAbsent(path, entry.inode);
+    }
     At(answers, Question::kEntry) = Digest(entry.inode, entry.type);
     const absl::StatusOr<InodeNumber> found =
         filesystem_.LookUp(directories_[path.substr(0, slash)], name);
@@ -83,6 +86,14 @@ class Asker {
       directories_[path] = entry.inode;
     }
     return !answers_.exceeded;
+  }
+
+  // Whoever comes by the path of an inode that is not there learns that the directory is damaged.
+  void NoteAbsent(const std::string& path, InodeNumber inode) {
+    const absl::StatusOr<InodeNumber> found = ResolvePath(filesystem_, path, LastLink::kKeep);
+    if (found.ok() && *found == inode) {
+      answers_.faults.push_back("a path leads to an inode that is not there");
+    }
   }
 
   // The answers about an inode are asked for once, whatever its paths are.
@@ -115,9 +126,10 @@ class Asker {
     At(answers, Question::kAttributes) = DigestOf(*attributes);
     At(answers, Question::kMappings) = DigestOfMappings(**file);
     At(answers, Question::kReport) = DigestOfReport(**file);
-    At(answers, Question::kContents) = DigestOfContents(**file, attributes->size);
     At(answers, Question::kSeek) = DigestOfSeeks(**file, attributes->size);
-    if (attributes->type == FileType::kDirectory) {
+    if (attributes->type == FileType::kRegular) {
+      At(answers, Question::kContents) = DigestOfContents(**file, attributes->size);
+    } else if (attributes->type == FileType::kDirectory) {
       At(answers, Question::kEntries) = DigestOfEntries(inode);
     } else if (attributes->type == FileType::kSymbolicLink) {
       const absl::StatusOr<std::string> target = filesystem_.ReadLink(inode);
@@ -250,8 +262,8 @@ std::string FaultOf(const absl::Status& status) {
   constexpr absl::StatusCode kCodes[] = {
       absl::StatusCode::kDataLoss, absl::StatusCode::kUnimplemented, absl::StatusCode::kNotFound,
       absl::StatusCode::kFailedPrecondition};
-  constexpr absl::string_view kPlaces[] = {"inode ",  "block ", "superblock", "group ",
-                                           "journal", "log",    "byte ",      "device"};
+  constexpr absl::string_view kPlaces[] = {"inode ", "block ", "superblock",   "group ", "journal",
+                                           "log",    "byte ",  "magic number", "device"};
   const absl::string_view message = status.message();
   const bool names_place =
       std::any_of(std::begin(kPlaces), std::end(kPlaces),

@@ -18,7 +18,7 @@ enum class Question {
   kAttributes,
   kMappings,  // for reading
   kReport,    // Fiemap, holes included
-  kContents,  // of the mapped parts, up to a total
+  kContents,  // of the mapped parts of a regular file, up to a total
   kSeek,      // a few SEEK_DATA and SEEK_HOLE
   kEntries,   // of a directory, with their cookies
   kTarget,    // of a symbolic link

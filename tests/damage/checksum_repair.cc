@@ -53,7 +53,8 @@ class XfsRepair : public ChecksumRepair {
     std::vector<std::pair<size_t, size_t>> found;  // where the piece begins, where its checksum
     for (size_t begin = 0; begin + piece_bytes <= bytes.size(); begin += piece_bytes) {
       for (size_t place : kPlaces) {
-        if (xfs::ChecksumMatches(bytes.subspan(begin, piece_bytes), place)) {
+        if (place + sizeof(Le32) <= piece_bytes &&
+            xfs::ChecksumMatches(bytes.subspan(begin, piece_bytes), place)) {
           found.emplace_back(begin, place);
           break;
         }

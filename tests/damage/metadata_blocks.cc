@@ -33,7 +33,8 @@ using backends::Le32;
 using backends::Load;
 using Bytes = absl::Span<const std::byte>;
 
-constexpr uint32_t kSector = 512;
+// Superblock, AGF, AGI and free list of an allocation group of XFS.
+constexpr uint32_t kHeaderSectors = 4;
 
 // Which file's contents lie where.
 class Owners {
@@ -63,7 +64,7 @@ class Owners {
         *file, &iomap::File::MapForRead, ByteRange::All(),
         [&](const Mapping& mapping, const ByteRange&) {
           if (mapping.type == MappingType::kMapped || mapping.type == MappingType::kUnwritten) {
-            pieces_[mapping.address] = {mapping, type};
+            Add(mapping, type);
           }
           return Walk::kContinue;
         });
@@ -85,8 +86,25 @@ class Owners {
   }
 
  private:
+  // Files may share bytes: only what nobody has yet is added, so that pieces do not overlap.
+  void Add(const Mapping& mapping, FileType type) {
+    const uint64_t end = mapping.address + mapping.length;
+    uint64_t address = mapping.address;
+    while (address < end) {
+      if (const Piece* known = At(address); known != nullptr) {
+        address = known->mapping.address + known->mapping.length;
+        continue;
+      }
+      const auto next = pieces_.upper_bound(address);
+      const uint64_t part_end = next == pieces_.end() ? end : std::min(end, next->first);
+      const ByteRange part{mapping.offset + (address - mapping.address), part_end - address};
+      pieces_[address] = {mapping.Slice(part), type};
+      address = part_end;
+    }
+  }
+
   std::set<InodeNumber> seen_;
-  std::map<uint64_t, Piece> pieces_;
+  std::map<uint64_t, Piece> pieces_;  // by address
 };
 
 bool IsZero(Bytes bytes) {
@@ -118,6 +136,8 @@ class Layout {
   virtual ~Layout() = default;
   // The metadata block at `address`, whose bytes begin `rest`, the rest of the image.
   virtual MetadataBlock BlockAt(uint64_t address, Bytes rest, const Owners::Piece* owner) const = 0;
+  // The address of what follows `block`.
+  virtual uint64_t Next(const MetadataBlock& block) const { return block.address + block.length; }
 };
 
 class Ext4Layout : public Layout {
@@ -183,8 +203,9 @@ class Ext4Layout : public Layout {
     if (owner != nullptr && owner->type == FileType::kDirectory) {
       const bool is_node = Load<Le32>(bytes.data()) == 0 &&
                            Load<Le16>(bytes.data() + sizeof(Le32)) == superblock_.block_size;
-      return owner->mapping.AddressOf(0) == address || is_node ? "directory root or index"
-                                                               : "directory";
+      return (owner->mapping.offset == 0 && owner->mapping.address == address) || is_node
+                 ? "directory root or index"
+                 : "directory";
     }
     if (Load<Le16>(bytes.data()) == ext4::kExtentMagic) {
       return "extent tree";
@@ -224,15 +245,25 @@ class XfsLayout : public Layout {
     const xfs::Superblock& superblock = superblock_;
     const uint64_t group_bytes = uint64_t{superblock.ag_blocks} << superblock.block_log;
     MetadataBlock block{.address = address, .length = superblock.block_size};
-    if (address % group_bytes < 4 * superblock.sector_size) {
+    if (address % group_bytes < kHeaderSectors * superblock.sector_size) {
       block.length = superblock.sector_size;
     }
     block.kind = KindOf(address, rest, owner);
     if (block.kind.rfind("directory", 0) == 0) {
       block.length = superblock.directory_block_size();
     }
+    block.length = static_cast<uint32_t>(std::min<uint64_t>(block.length, rest.size()));
     block.record_bytes = block.kind == "inode" ? superblock.inode_size : block.length;
     return block;
+  }
+
+  // Behind the headers' sectors, the rest of their last block is nobody's.
+  uint64_t Next(const MetadataBlock& block) const override {
+    const uint64_t next = block.address + block.length;
+    const uint64_t group_bytes = uint64_t{superblock_.ag_blocks} << superblock_.block_log;
+    const uint64_t mask = superblock_.block_size - 1;
+    return next % group_bytes < kHeaderSectors * superblock_.sector_size ? next
+                                                                         : (next + mask) & ~mask;
   }
 
  private:
@@ -297,7 +328,7 @@ absl::StatusOr<std::vector<MetadataBlock>> FindMetadataBlocks(const std::string&
       const Owners::Piece* owner = owners.At(next);
       MetadataBlock block = layout->BlockAt(next, device->bytes().subspan(next), owner);
       const bool is_data = owner != nullptr && owner->type == FileType::kRegular;
-      next = block.address + block.length;
+      next = layout->Next(block);
       if (!is_data && !IsZero(device->bytes().subspan(block.address, block.length))) {
         blocks.push_back(std::move(block));
       }

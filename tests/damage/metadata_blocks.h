@@ -16,7 +16,7 @@ struct MetadataBlock {
   uint32_t length = 0;   // bytes
   // What it holds: "superblock", "inode", "directory", ... The words of both formats where they
   // share them, else the format's own; "other" for bitmaps and what is not told apart.
-  std::string kind;
+  std::string kind = {};
   uint32_t record_bytes = 0;  // of the records of a table; else the length
 };
 
