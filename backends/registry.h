@@ -16,8 +16,8 @@ struct Backend {
   absl::string_view name;
   // True when the main device carries the format's magic number.
   bool (*recognises)(const dax::Device& device);
-  // Takes over the devices. DataLoss for damage, Unimplemented, by name, for features that are not
-  // known.
+  // Takes over the devices. InvalidArgument for a device that the format has no use for, DataLoss
+  // for damage, Unimplemented, by name, for features that are not known.
   absl::StatusOr<std::unique_ptr<dax::Filesystem>> (*open)(dax::DeviceSet devices,
                                                            const OpenOptions& options);
 };

@@ -3,6 +3,7 @@
 #include "dax/io.h"
 #include "iomap/status_macros.h"
 #include "tools/commands.h"
+#include "tools/progress.h"
 #include "tools/target_command.h"
 
 namespace iomap::tools {
@@ -27,6 +28,7 @@ class CatCommand : public TargetCommand {
                            OpenTarget(filesystem, target, LastLink::kFollow));
     IOMAP_RETURN_IF_ERROR(RequireRegularFile(target, opened.attributes));
     std::vector<std::byte> piece(kPieceBytes);
+    Progress progress("bytes", opened.attributes.size);
     uint64_t offset = 0;
     while (output.ok()) {
       const absl::StatusOr<size_t> count = dax::Read(*opened.file, offset, absl::MakeSpan(piece));
@@ -38,6 +40,7 @@ class CatCommand : public TargetCommand {
       }
       output.Append(absl::string_view(reinterpret_cast<const char*>(piece.data()), *count));
       offset += *count;
+      progress.Show(offset);
     }
     return absl::OkStatus();
   }

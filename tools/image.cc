@@ -38,8 +38,12 @@ absl::StatusOr<std::unique_ptr<dax::Filesystem>> OpenImage(const std::string& im
   const backends::OpenOptions open_options{.dirty_journal = options.no_replay
                                                                 ? backends::DirtyJournal::kIgnore
                                                                 : backends::DirtyJournal::kRefuse};
-  return backends::OpenFilesystem(backends::BuiltInBackends(), std::move(devices), options.backend,
-                                  open_options);
+  absl::StatusOr<std::unique_ptr<dax::Filesystem>> filesystem = backends::OpenFilesystem(
+      backends::BuiltInBackends(), std::move(devices), options.backend, open_options);
+  if (absl::IsInvalidArgument(filesystem.status())) {  // --backend, or a device too many
+    return UsageError(filesystem.status().message());
+  }
+  return filesystem;
 }
 
 absl::StatusOr<dax::Filesystem*> OpenedImage::Open(const std::string& image) {

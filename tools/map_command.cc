@@ -8,6 +8,7 @@
 #include "tools/arguments.h"
 #include "tools/commands.h"
 #include "tools/map_format.h"
+#include "tools/progress.h"
 #include "tools/target.h"
 
 namespace iomap::tools {
@@ -124,9 +125,12 @@ class MapCommand : public Command {
       }
       return format.Write({image, entry.path, attributes.size, *info, *file});
     };
+    Progress progress("inodes", info->inode_count - info->free_inode_count);
+    uint64_t passed = 0;
     const absl::Status status = WalkTree(
         **filesystem,
         [&](const TreeEntry& entry) {
+          progress.Show(++passed);
           const bool may_be_regular =
               entry.type == FileType::kRegular || entry.type == FileType::kUnknown;
           const absl::Status mapped = may_be_regular ? map(entry) : absl::OkStatus();

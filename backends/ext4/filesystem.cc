@@ -151,6 +151,9 @@ bool Recognises(const dax::Device& device) {
 
 absl::StatusOr<std::unique_ptr<dax::Filesystem>> OpenFilesystem(
     dax::DeviceSet devices, const backends::OpenOptions& options) {
+  if (devices.size() > 1) {
+    return absl::InvalidArgumentError("ext4 has no realtime device");
+  }
   IOMAP_ASSIGN_OR_RETURN(std::unique_ptr<Volume> volume, Volume::Open(std::move(devices)));
   IOMAP_ASSIGN_OR_RETURN(std::string journal, CheckJournal(*volume, options.dirty_journal));
   return std::make_unique<Filesystem>(std::move(volume), std::move(journal));

@@ -109,7 +109,7 @@ inline constexpr uint32_t kRoCompatMetadataChecksum = 0x400;
 
 // A group descriptor: the first 32 bytes, and the rest when descriptor_size is 64 or more.
 struct DiskGroupDescriptor {
-                              // more
+  // more
   Le32 block_bitmap_lo;
   Le32 inode_bitmap_lo;
   Le32 inode_table_lo;

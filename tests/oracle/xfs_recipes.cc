@@ -1,4 +1,5 @@
 #include <fcntl.h>
+#include <sys/ioctl.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -124,13 +125,24 @@ std::vector<Recipe> Features() {
   return recipes;
 }
 
-// Takes all of the space and gives back pieces that are too small for a whole chunk of 64 inodes.
+// XFS_IOC_SET_RESBLKS of the format's programming interface, whose header may be missing here.
+struct ReservedBlocks {
+  uint64_t blocks;
+  uint64_t available;
+};
+constexpr unsigned long kSetReservedBlocks = _IOWR('X', 114, ReservedBlocks);
+
+// Takes all of the space, what the kernel keeps in reserve too, and gives back pieces that are too
+// small for a whole chunk of 64 inodes.
 absl::Status ScatterFreeSpace(const std::string& mount_path) {
-  constexpr uint64_t kHole = 24 << 10;    // bytes, less than the 32 KiB of a chunk
-  constexpr uint64_t kPeriod = 48 << 10;  // bytes
+  constexpr uint64_t kHole = 28 << 10;    // bytes, less than the 32 KiB of a chunk
+  constexpr uint64_t kPeriod = 56 << 10;  // bytes
   constexpr uint64_t kRest = 512 << 10;   // bytes, for the growing map of the file itself
+  const FileDescriptor root(open(mount_path.c_str(), O_RDONLY | O_CLOEXEC));
+  ReservedBlocks reserve = {.blocks = 0, .available = 0};
   struct statvfs space = {};
-  if (statvfs(mount_path.c_str(), &space) != 0) {
+  if (ioctl(root.get(), kSetReservedBlocks, &reserve) != 0 ||
+      statvfs(mount_path.c_str(), &space) != 0) {
     return SystemError(mount_path);
   }
   const std::string path = mount_path + "/scattered";

@@ -139,38 +139,45 @@ absl::Status ParseBlockItem(absl::string_view item, uint32_t block_size, ExtentL
   return absl::OkStatus();
 }
 
-absl::StatusOr<RefereeFile> ParseStat(absl::string_view text, uint32_t block_size,
-                                      std::set<std::string>& facts) {
-  RefereeFile file;
-  IOMAP_ASSIGN_OR_RETURN(file.attributes, ParseAttributes(text));
-  IOMAP_ASSIGN_OR_RETURN(const uint32_t flags, HexAfter(text, "Flags: "));
-  const Attributes& attributes = file.attributes;
-  const bool is_link = attributes.type == FileType::kSymbolicLink;
-  uint64_t inline_bytes = 0;
-  const bool is_fast_link = absl::StrContains(text, "Fast link dest:");
-  if (is_link) {
-    facts.insert(is_fast_link ? "fast symlink" : "slow symlink");
+// How many bytes of the file lie inside the inode, in i_block or behind it.
+absl::StatusOr<uint64_t> InlineBytes(absl::string_view text, const Attributes& attributes,
+                                     uint32_t flags) {
+  if (absl::StrContains(text, "\nFast link dest:")) {
+    return attributes.size;
+  }
+  if ((flags & kInlineDataFlag) == 0) {
+    return 0;
+  }
+  IOMAP_ASSIGN_OR_RETURN(const uint64_t room, NumberAfter<uint64_t>(text, "Size of inline data: "));
+  return std::min(room, attributes.size);
+}
+
+void AddFileFacts(const Attributes& attributes, uint32_t flags, uint64_t inline_bytes,
+                  std::set<std::string>& facts) {
+  if (attributes.type == FileType::kSymbolicLink) {
+    facts.insert(inline_bytes > 0 ? "fast symlink" : "slow symlink");
   }
   if (attributes.type == FileType::kDirectory && (flags & kIndexFlag) != 0) {
     facts.insert("hashed directory");
   }
   if ((flags & kInlineDataFlag) != 0) {
     facts.insert(absl::StrCat("inline ", FileTypeName(attributes.type)));
-    if (attributes.type == FileType::kRegular) {
-      // stat(2) counts the bytes inside the inode, the field on the medium does not.
-      file.attributes.blocks_512 += (attributes.size + 511) / 512;
-    }
   }
-  if (is_fast_link) {
-    inline_bytes = attributes.size;
-  } else if ((flags & kInlineDataFlag) != 0) {
-    IOMAP_ASSIGN_OR_RETURN(inline_bytes, NumberAfter<uint64_t>(text, "Size of inline data: "));
+}
+
+absl::StatusOr<RefereeFile> ParseStat(absl::string_view text, uint32_t block_size,
+                                      std::set<std::string>& facts) {
+  RefereeFile file;
+  IOMAP_ASSIGN_OR_RETURN(file.attributes, ParseAttributes(text));
+  IOMAP_ASSIGN_OR_RETURN(const uint32_t flags, HexAfter(text, "Flags: "));
+  IOMAP_ASSIGN_OR_RETURN(const uint64_t inline_bytes, InlineBytes(text, file.attributes, flags));
+  AddFileFacts(file.attributes, flags, inline_bytes, facts);
+  if ((flags & kInlineDataFlag) != 0 && file.attributes.type == FileType::kRegular) {
+    // stat(2) counts the bytes inside the inode, the field on the medium does not.
+    file.attributes.blocks_512 += (file.attributes.size + 511) / 512;
   }
   if (inline_bytes > 0) {
-    inline_bytes = std::min(inline_bytes, attributes.size);
-    if (inline_bytes > 0) {
-      file.extents = {Mapping{.offset = 0, .length = inline_bytes, .type = MappingType::kInline}};
-    }
+    file.extents = {Mapping{.offset = 0, .length = inline_bytes, .type = MappingType::kInline}};
     return file;
   }
   for (absl::string_view heading : {"\nEXTENTS:\n", "\nBLOCKS:\n"}) {

@@ -243,9 +243,9 @@ absl::StatusOr<Geometry> ParseSuperblock(absl::string_view text, std::set<std::s
   facts.insert(absl::StrCat("inode size ", inode_size));
   facts.insert(absl::StrCat("directory block size ", geometry.directory_block_size));
   for (absl::string_view line : absl::StrSplit(text, '\n')) {
-    unsigned long long hole_mask = 0;  // "1:[startino,holemask,count,freecount,free]"
+    long long hole_mask = 0;  // "1:[startino,holemask,count,freecount,free]"
     unsigned long long count = 0;
-    if (std::sscanf(std::string(line).c_str(), "%*u:[%*u,%llu,%llu,%*u,", &hole_mask, &count) ==
+    if (std::sscanf(std::string(line).c_str(), "%*u:[%*u,%lli,%llu,%*u,", &hole_mask, &count) ==
             2 &&
         hole_mask != 0 && count < 64) {
       facts.insert("sparse inode chunk");

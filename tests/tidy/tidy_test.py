@@ -58,7 +58,8 @@ class RulesTest(unittest.TestCase):
         for comment in ('// The first mapping; see there.', '//   writer.Append(extent);',
                         '// Returns the size (bytes).', '// hole, unwritten (zeros); then',
                         '#if defined(__x86_64__)', '// if it is the last one',
-                        '// as in: F(x);', '// one of a row of words (see there);'):
+                        '// as in: F(x);', '// one of a row of words (see there);',
+                        '// --name\nvoid F(int x);'):
             self.assert_accepts(rules.disabled_code, 'iomap/a.cc', comment + '\n')
         self.assert_accepts(rules.disabled_code, 'tests/a.py', '# Returns nothing.\n')
 
@@ -71,7 +72,8 @@ class RulesTest(unittest.TestCase):
         self.assert_accepts(rule, 'iomap/a.h', '// A.\nclass A {\n  int F();\n};\n')
         self.assert_accepts(rule, 'iomap/a.h', '// Both.\nint F();\nint G();\n')
         self.assert_accepts(rule, 'iomap/a.h', 'class A;\nusing B = int;\nconstexpr int k = F();\n')
-        self.assert_accepts(rule, 'iomap/a.cc', 'int F();\n')
+        for path in ('iomap/a.cc', 'tools/a.h', 'backends/xfs/format.h'):
+            self.assert_accepts(rule, path, 'struct A {};\n')
 
     def test_headers_are_included_once(self):
         self.assert_finds(rules.pragma_once, 'iomap/a.h', '#include <map>\n')
@@ -103,10 +105,10 @@ class RulesTest(unittest.TestCase):
         self.assert_finds(rules.line_length, 'tools/check', 'x' * 101 + '\n')
         self.assert_accepts(rules.line_length, 'README.md', 'x' * 101 + '\n')
 
-    def test_words_of_the_workplace_are_found(self):
-        for words in ('a Session', 'see /work/shared', 'closes #12', '(#7)'):
+    def test_folders_of_a_machine_and_numbers_of_issues_are_found(self):
+        for words in ('see /home/me/notes', '/root/x', 'closes #12', '(#7)'):
             self.assert_finds(rules.foreign_words, 'README.md', words + '\n')
-        for words in ('obsession', 'network/disk', 'path/work/x', '&#12;', '# 12', '#define'):
+        for words in ('the root / of', 'a/home/x', '/homes/x', '&#12;', '# 12', '#define'):
             self.assert_accepts(rules.foreign_words, 'README.md', words + '\n')
 
     def test_white_space_is_found(self):

@@ -75,6 +75,11 @@ class Ext4CommandTest : public CommandTest {};
 INSTANTIATE_TEST_SUITE_P(Backend, Ext4CommandTest, testing::Values("ext4"),
                          [](const auto& info) { return std::string(info.param); });
 
+TEST_P(Ext4CommandTest, HasNoUseForARealtimeDevice) {
+  EXPECT_THAT(RunIomap({"ls", "--rtdev=" + image(), At("/")}),
+              Fails(2, HasSubstr("no realtime device")));
+}
+
 TEST_P(CommandTest, CatPrintsContentsAndFollowsALink) {
   EXPECT_THAT(RunIomap({"cat", At("/hello")}), Prints("hello\n"));
   EXPECT_THAT(RunIomap({"cat", At("/link")}), Prints("hello\n"));

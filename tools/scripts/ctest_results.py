@@ -1,0 +1,52 @@
+"""What CTest's JUnit file says, and which of its skips are allowed."""
+
+import dataclasses
+import fnmatch
+import re
+import xml.etree.ElementTree
+
+
+@dataclasses.dataclass
+class TestResult:
+    """One test: its name, its outcome ('passed', 'failed' or 'skipped'), and why it was skipped."""
+
+    name: str
+    outcome: str
+    reason: str = ''
+
+
+def _reason_in(output):
+    match = re.search(r'skipped: (.*)', output) or re.search(r': Skipped\n(.*)', output)
+    return match.group(1).strip() if match and match.group(1).strip() else 'no reason given'
+
+
+def read_junit(path):
+    """The tests of a file that `ctest --output-junit` wrote, in its order."""
+    results = []
+    for case in xml.etree.ElementTree.parse(path).getroot().iter('testcase'):
+        name = case.get('name')
+        if case.get('status') == 'run':
+            results.append(TestResult(name, 'passed'))
+        elif case.find('skipped') is not None and case.get('status') == 'notrun':
+            results.append(TestResult(name, 'skipped', _reason_in(case.findtext('system-out', ''))))
+        else:
+            results.append(TestResult(name, 'failed'))
+    return results
+
+
+def read_allowed_skips(path):
+    """The patterns of tests/allowed_skips.txt."""
+    with open(path, encoding='utf-8') as file:
+        lines = [line.strip() for line in file]
+    return [line for line in lines if line and not line.startswith('#')]
+
+
+def refuse_skips(results, allowed):
+    """The same results, each skip whose reason is not allowed turned into a failure."""
+    return [
+        dataclasses.replace(result, outcome='failed')
+        if result.outcome == 'skipped'
+        and not any(fnmatch.fnmatchcase(result.reason, pattern) for pattern in allowed)
+        else result
+        for result in results
+    ]
