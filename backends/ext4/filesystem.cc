@@ -116,6 +116,10 @@ absl::StatusOr<std::string> Filesystem::ReadLink(InodeNumber link) {
       dax::Read(*file, 0,
                 absl::MakeSpan(reinterpret_cast<std::byte*>(target.data()), target.size()))
           .status());
+  if (const size_t place = target.find('\0'); place != std::string::npos) {
+    return absl::DataLossError(
+        absl::StrCat("ext4 inode ", link, ": byte ", place, " of the link target is zero"));
+  }
   return target;
 }
 

@@ -56,8 +56,13 @@ absl::StatusOr<IndexWalk> IndexWalk::Find(const Volume& volume, const Inode& dir
   const bool is_small_version = info.hash_version < kUnsignedVersions;
   const auto version = static_cast<HashVersion>(
       info.hash_version + (is_small_version && superblock.unsigned_hash ? kUnsignedVersions : 0));
-  IOMAP_ASSIGN_OR_RETURN(const uint32_t hash, DirectoryHash(version, superblock.hash_seed, name));
-  IndexWalk walk(directory, hash, std::move(read_block));
+  const absl::StatusOr<uint32_t> hash = DirectoryHash(version, superblock.hash_seed, name);
+  if (!hash.ok()) {
+    return absl::Status(hash.status().code(),
+                        absl::StrCat("ext4 inode ", directory.number,
+                                     ", index block 0: ", hash.status().message()));
+  }
+  IndexWalk walk(directory, *hash, std::move(read_block));
   const int most_levels = (superblock.features.incompat & kIncompatLargeDir) != 0 ? 2 : 1;
   if (info.indirect_levels > most_levels) {
     return walk.Damaged(0, "indirect levels", info.indirect_levels,
@@ -69,7 +74,7 @@ absl::StatusOr<IndexWalk> IndexWalk::Find(const Volume& volume, const Inode& dir
   uint64_t block = 0;
   for (int level = 0; level <= info.indirect_levels; ++level) {
     IOMAP_ASSIGN_OR_RETURN(Level next, walk.ReadLevel(block));
-    next.position = PositionOf(next.entries, hash);
+    next.position = PositionOf(next.entries, *hash);
     walk.levels_.push_back(next);
     block = walk.leaf();
   }

@@ -50,18 +50,9 @@ absl::StatusOr<absl::Span<const std::byte>> TextOf(const Volume& volume, const I
   return bytes.subspan(sizeof header, static_cast<size_t>(text_bytes));
 }
 
-}  // namespace
-
-absl::StatusOr<std::string> ReadSymlink(const Volume& volume, const Inode& inode,
-                                        const BlockMap& block_map) {
+absl::StatusOr<std::string> ReadRemoteTarget(const Volume& volume, const Inode& inode,
+                                             const BlockMap& block_map) {
   const uint64_t size = inode.attributes.size;
-  if (size == 0 || size > kMostSymlinkBytes) {
-    return Damaged(inode, "a target of ", size, " bytes, from 1 to ", kMostSymlinkBytes);
-  }
-  if (inode.fork_format == ForkFormat::kLocal) {
-    const absl::Span<const std::byte> local = inode.local();
-    return std::string(reinterpret_cast<const char*>(local.data()), local.size());
-  }
   std::string target;
   uint64_t file_block = 0;
   while (target.size() < size) {
@@ -84,6 +75,27 @@ absl::StatusOr<std::string> ReadSymlink(const Volume& volume, const Inode& inode
     }
     target.append(reinterpret_cast<const char*>(text.data()), wanted);
     file_block = extent.end();
+  }
+  return target;
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> ReadSymlink(const Volume& volume, const Inode& inode,
+                                        const BlockMap& block_map) {
+  const uint64_t size = inode.attributes.size;
+  if (size == 0 || size > kMostSymlinkBytes) {
+    return Damaged(inode, "a target of ", size, " bytes, from 1 to ", kMostSymlinkBytes);
+  }
+  std::string target;
+  if (inode.fork_format == ForkFormat::kLocal) {
+    const absl::Span<const std::byte> local = inode.local();
+    target.assign(reinterpret_cast<const char*>(local.data()), local.size());
+  } else {
+    IOMAP_ASSIGN_OR_RETURN(target, ReadRemoteTarget(volume, inode, block_map));
+  }
+  if (const size_t place = target.find('\0'); place != std::string::npos) {
+    return Damaged(inode, "byte ", place, " of its target is zero");
   }
   return target;
 }

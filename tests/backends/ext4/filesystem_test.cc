@@ -16,6 +16,7 @@
 namespace iomap::ext4 {
 namespace {
 
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using tests::Ext4Image;
@@ -162,6 +163,35 @@ TEST(Ext4Filesystem, ReadLinkIsForLinksAlone) {
   EXPECT_EQ(target("/short").value(), "target");
   EXPECT_EQ(target("/long").value(), std::string(100, 'x'));
   EXPECT_THAT(filesystem->ReadLink(kRootInode), StatusIs(kFailedPrecondition));
+}
+
+TEST(Ext4Filesystem, RefusesALinkTargetWithAZeroByte) {
+  Ext4Image image =
+      Ext4Image::Make({"-b", "1024"}, {"symlink long " + std::string(100, 'x')}).value();
+  const auto whole = image.Open().value();
+  const InodeNumber link = ResolvePath(*whole, "/long", LastLink::kKeep).value();
+  const auto file = whole->OpenFile(link).value();
+  Mapping first;
+  ASSERT_EQ(file->MapForRead(ByteRange{0, 1}, absl::MakeSpan(&first, 1)).value(), 1u);
+  image.Put(first.address + 42, 0, 1);
+  EXPECT_THAT(image.Open().value()->ReadLink(link), StatusIs(kDataLoss, HasSubstr("byte 42")));
+}
+
+TEST(Ext4Filesystem, NamesTheDirectoryOfAnUnknownHash) {
+  Ext4Image image =
+      Ext4Image::Make({"-b", "1024", "-O", "^metadata_csum"}, {"mkdir hashed"}).value();
+  const auto whole = image.Open().value();
+  const InodeNumber directory = ResolvePath(*whole, "/hashed", LastLink::kKeep).value();
+  const auto file = whole->OpenFile(directory).value();
+  Mapping first;
+  ASSERT_EQ(file->MapForRead(ByteRange{0, 1}, absl::MakeSpan(&first, 1)).value(), 1u);
+  const uint64_t flags =
+      InodeAddress(image, static_cast<uint32_t>(directory)) + offsetof(DiskInode, flags);
+  image.Put(flags, image.Get(flags, 4) | kInodeIndexed, 4);
+  image.Put(first.address + kIndexRootInfoOffset + offsetof(DiskIndexRootInfo, hash_version), 9, 1);
+  EXPECT_THAT(image.Open().value()->LookUp(directory, "name"),
+              StatusIs(absl::StatusCode::kUnimplemented,
+                       AllOf(HasSubstr("ext4 inode 12"), HasSubstr("hash version 9"))));
 }
 
 }  // namespace

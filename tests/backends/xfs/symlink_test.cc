@@ -57,6 +57,15 @@ TEST(XfsSymlink, ReadsATargetInBlocksOfVersion4) {
   }
 }
 
+TEST(XfsSymlink, RefusesAZeroByteInTheTarget) {
+  auto image = MakeLink({}, Target(100));
+  ASSERT_THAT(image, IsOk());
+  const InodeNumber inode = ResolvePath(*image->Open().value(), "/link", LastLink::kKeep).value();
+  image->Put(image->ForkOf(inode) + 7, 0, 1);
+  image->FixInode(inode);
+  EXPECT_THAT(ReadLink(*image), StatusIs(absl::StatusCode::kDataLoss, HasSubstr("byte 7")));
+}
+
 // mkfs.xfs 6.1 leaves out the header that version 5 wants in front of a remote target, so the test
 // writes the block: 900 bytes behind a header, in blocks of 1 KiB.
 class XfsRemoteSymlink : public testing::Test {
