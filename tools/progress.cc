@@ -22,9 +22,14 @@ Progress::Progress(absl::string_view unit, uint64_t total)
       total_(total),
       next_(Clock::now() + kPatience) {}
 
-Progress::~Progress() {
+bool Progress::is_shown_ = false;
+
+Progress::~Progress() { Wipe(); }
+
+void Progress::Wipe() {
   if (is_shown_) {
     std::fputs("\r\x1b[K", stderr);  // back to the first column, and erase the line
+    is_shown_ = false;
   }
 }
 
