@@ -12,10 +12,6 @@ absl::StatusOr<uint64_t> Bmap(File& file, uint64_t file_block, uint32_t block_si
   }
   const uint64_t position = file_block * block_size;
   IOMAP_ASSIGN_OR_RETURN(const Mapping mapping, MappingAt(file, &File::MapForRead, position));
-  if (mapping.type == MappingType::kInline) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("inode ", file.inode(), ": inline data has no block number"));
-  }
   if (mapping.type != MappingType::kMapped) {
     return 0;
   }

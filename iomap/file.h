@@ -36,7 +36,7 @@ class File {
   virtual absl::StatusOr<Attributes> attributes() = 0;
 
   // Fills `out` with mappings in order and without gaps, the first being the one that holds
-  // `range.offset`, and returns how many. At least one when `range` is not empty and `out` has
+  // `range.offset`, and returns how many. At least one; `range` is not empty and `out` has
   // room; a short answer is legal. A hole is written, never inferred from silence, and what lies
   // past the end of the file is a hole unless blocks are allocated there. The first may begin
   // before the range, the last may end behind it. Allocates nothing in the file system.

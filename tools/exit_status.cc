@@ -6,6 +6,7 @@
 
 #include "absl/strings/cord.h"
 #include "absl/strings/str_cat.h"
+#include "tools/progress.h"
 
 namespace iomap::tools {
 namespace {
@@ -70,6 +71,7 @@ void PrintError(absl::string_view subject, absl::string_view message) {
   }
   AppendEscaped(message, &line);
   line += '\n';
+  Progress::Wipe();
   std::fwrite(line.data(), 1, line.size(), stderr);
 }
 

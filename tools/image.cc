@@ -32,18 +32,23 @@ absl::StatusOr<dax::DeviceSet> OpenDevices(const std::string& image, const Image
   return devices;
 }
 
-absl::StatusOr<std::unique_ptr<dax::Filesystem>> OpenImage(const std::string& image,
-                                                           const ImageOptions& options) {
-  IOMAP_ASSIGN_OR_RETURN(dax::DeviceSet devices, OpenDevices(image, options));
-  const backends::OpenOptions open_options{.dirty_journal = options.no_replay
-                                                                ? backends::DirtyJournal::kIgnore
-                                                                : backends::DirtyJournal::kRefuse};
-  absl::StatusOr<std::unique_ptr<dax::Filesystem>> filesystem = backends::OpenFilesystem(
-      backends::BuiltInBackends(), std::move(devices), options.backend, open_options);
+absl::StatusOr<std::unique_ptr<dax::Filesystem>> OpenOnDevices(
+    dax::DeviceSet devices, const ImageOptions& options, backends::DirtyJournal dirty_journal) {
+  absl::StatusOr<std::unique_ptr<dax::Filesystem>> filesystem =
+      backends::OpenFilesystem(backends::BuiltInBackends(), std::move(devices), options.backend,
+                               {.dirty_journal = dirty_journal});
   if (absl::IsInvalidArgument(filesystem.status())) {  // --backend, or a device too many
     return UsageError(filesystem.status().message());
   }
   return filesystem;
+}
+
+absl::StatusOr<std::unique_ptr<dax::Filesystem>> OpenImage(const std::string& image,
+                                                           const ImageOptions& options) {
+  IOMAP_ASSIGN_OR_RETURN(dax::DeviceSet devices, OpenDevices(image, options));
+  return OpenOnDevices(
+      std::move(devices), options,
+      options.no_replay ? backends::DirtyJournal::kIgnore : backends::DirtyJournal::kRefuse);
 }
 
 absl::StatusOr<dax::Filesystem*> OpenedImage::Open(const std::string& image) {

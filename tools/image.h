@@ -6,6 +6,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "backends/open_options.h"
 #include "dax/device.h"
 #include "dax/filesystem.h"
 
@@ -24,7 +25,12 @@ struct ImageOptions {
 // operating system refuses, a UsageError when the image offset is past the end.
 absl::StatusOr<dax::DeviceSet> OpenDevices(const std::string& image, const ImageOptions& options);
 
-// The file system in the file `image`. Errors: OpenDevices, backends::OpenFilesystem.
+// The file system on `devices`. Errors: backends::OpenFilesystem's, those of the arguments as
+// UsageErrors.
+absl::StatusOr<std::unique_ptr<dax::Filesystem>> OpenOnDevices(
+    dax::DeviceSet devices, const ImageOptions& options, backends::DirtyJournal dirty_journal);
+
+// The file system in the file `image`. Errors: OpenDevices, OpenOnDevices.
 absl::StatusOr<std::unique_ptr<dax::Filesystem>> OpenImage(const std::string& image,
                                                            const ImageOptions& options);
 

@@ -4,7 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "backends/registry.h"
+#include "backends/open_options.h"
 #include "iomap/status_macros.h"
 #include "tools/arguments.h"
 #include "tools/commands.h"
@@ -54,8 +54,7 @@ class InfoCommand : public Command {
     // Whether the journal is dirty is a part of the answer.
     IOMAP_ASSIGN_OR_RETURN(
         const std::unique_ptr<dax::Filesystem> filesystem,
-        backends::OpenFilesystem(backends::BuiltInBackends(), std::move(devices), options.backend,
-                                 {.dirty_journal = backends::DirtyJournal::kIgnore}));
+        OpenOnDevices(std::move(devices), options, backends::DirtyJournal::kIgnore));
     IOMAP_ASSIGN_OR_RETURN(const FilesystemInfo info, filesystem->info());
     if (format_.is_json()) {
       WriteJson(info, facts, output);

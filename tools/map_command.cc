@@ -113,14 +113,14 @@ class MapCommand : public Command {
       exit_status = ExitStatus::kDamaged;
       return output.ok();
     };
-    absl::flat_hash_set<InodeNumber> seen_links;  // files with several names, already listed
+    absl::flat_hash_set<InodeNumber> seen;  // listed already, by another name
     const auto map = [&](const TreeEntry& entry) -> absl::Status {
       IOMAP_ASSIGN_OR_RETURN(const std::shared_ptr<File> file, (*filesystem)->Open(entry.inode));
       IOMAP_ASSIGN_OR_RETURN(const Attributes attributes, file->attributes());
       if (attributes.type != FileType::kRegular) {
         return entry.type == FileType::kUnknown ? absl::OkStatus() : WrongType(entry, attributes);
       }
-      if (attributes.link_count > 1 && !seen_links.insert(entry.inode).second) {
+      if (!seen.insert(entry.inode).second) {
         return absl::OkStatus();
       }
       return format.Write({image, entry.path, attributes.size, *info, *file});

@@ -22,9 +22,14 @@ Progress::Progress(absl::string_view unit, uint64_t total)
       total_(total),
       next_(Clock::now() + kPatience) {}
 
-Progress::~Progress() {
+bool Progress::is_shown_ = false;
+
+Progress::~Progress() { Wipe(); }
+
+void Progress::Wipe() {
   if (is_shown_) {
     std::fputs("\r\x1b[K", stderr);  // back to the first column, and erase the line
+    is_shown_ = false;
   }
 }
 
@@ -35,7 +40,7 @@ void Progress::ShowOnTerminal(uint64_t done) {
   }
   next_ = now + kInterval;
   is_shown_ = true;
-  std::fputs(("\r" + ProgressLine(unit_, done, total_)).c_str(), stderr);
+  std::fprintf(stderr, "\r%s", ProgressLine(unit_, done, total_).c_str());
 }
 
 std::string ProgressLine(absl::string_view unit, uint64_t done, uint64_t total) {

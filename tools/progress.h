@@ -19,6 +19,9 @@ class Progress {
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
+  // Takes the bar that is shown, if there is one, off the terminal: another line is to be printed.
+  static void Wipe();
+
   // Says that `done` of the total are behind us.
   void Show(uint64_t done) {
     if (is_wanted_) {
@@ -31,11 +34,11 @@ class Progress {
 
   void ShowOnTerminal(uint64_t done);
 
+  static bool is_shown_;  // one terminal, one bar
   const bool is_wanted_;
   const std::string unit_;
   const uint64_t total_;
   Clock::time_point next_;
-  bool is_shown_ = false;
 };
 
 // The bar's line: "[#####.....]  50 % of 12 files", never above 100 %.

@@ -52,9 +52,15 @@ absl::StatusOr<Bytes> Directory::Block(uint64_t index) const {
   }
   const uint64_t block = mapping.AddressOf(offset) >> volume_.superblock().block_shift;
   IOMAP_ASSIGN_OR_RETURN(const Bytes bytes, volume_.Block(block));
-  if (!volume_.IsVerified(block, file_->parsed().number)) {
+  const uint32_t owner = file_->parsed().number;
+  const std::optional<uint64_t> known_index = volume_.VerifiedIndex(block, owner);
+  if (!known_index.has_value()) {
     IOMAP_RETURN_IF_ERROR(CheckDirectoryBlock(volume_, file_->parsed(), index, bytes));
-    volume_.NoteVerified(block, file_->parsed().number);
+    volume_.NoteVerified(block, owner, index);
+  } else if (*known_index != index) {
+    return absl::DataLossError(absl::StrCat("ext4 inode ", owner, ", directory block ", index,
+                                            ": block ", block, " is also directory block ",
+                                            *known_index));
   }
   return bytes;
 }

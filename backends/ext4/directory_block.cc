@@ -110,6 +110,10 @@ absl::Status ForEachEntry(const Volume& volume, const Inode& directory, const En
       }
       const absl::string_view name(
           reinterpret_cast<const char*>(bytes.data() + position + sizeof disk), disk.name_length);
+      if (name.find('/') != name.npos || name.find('\0') != name.npos) {
+        return Damaged(directory, place, "name with a slash or a zero byte, of length",
+                       disk.name_length, "no name has them");
+      }
       if (!entry({name, inode, TypeOfEntry(volume, disk.file_type), position + length})) {
         return absl::OkStatus();
       }

@@ -14,6 +14,8 @@ namespace {
 
 using Bytes = absl::Span<const std::byte>;
 
+constexpr uint32_t kNanosecondsPerSecond = 1'000'000'000;
+
 absl::Status Damaged(uint64_t number, absl::string_view what, uint64_t value,
                      absl::string_view expected) {
   return absl::DataLossError(
@@ -104,6 +106,12 @@ absl::StatusOr<Attributes> ParseAttributes(const Superblock& superblock, uint32_
       TimestampOf(disk.mtime, disk.mtime_extra, has(offsetof(DiskInode, mtime_extra)));
   attributes.change_time =
       TimestampOf(disk.ctime, disk.ctime_extra, has(offsetof(DiskInode, ctime_extra)));
+  for (const Timestamp& time :
+       {attributes.access_time, attributes.modification_time, attributes.change_time}) {
+    if (time.nanoseconds >= kNanosecondsPerSecond) {
+      return Damaged(number, "nanoseconds", time.nanoseconds, "below 10^9");
+    }
+  }
   return attributes;
 }
 

@@ -31,15 +31,15 @@ absl::StatusOr<absl::Span<const std::byte>> Volume::Block(uint64_t block) const 
   return device().View(ByteRange{block << superblock_.block_shift, superblock_.block_size});
 }
 
-bool Volume::IsVerified(uint64_t block, uint32_t owner) const {
+std::optional<uint64_t> Volume::VerifiedIndex(uint64_t block, uint32_t owner) const {
   const std::lock_guard<std::mutex> lock(mutex_);
-  const auto found = verified_.find(block);
-  return found != verified_.end() && found->second == owner;
+  const auto found = verified_.find({block, owner});
+  return found == verified_.end() ? std::nullopt : std::optional<uint64_t>(found->second);
 }
 
-void Volume::NoteVerified(uint64_t block, uint32_t owner) {
+void Volume::NoteVerified(uint64_t block, uint32_t owner, uint64_t index) {
   const std::lock_guard<std::mutex> lock(mutex_);
-  verified_.insert_or_assign(block, owner);
+  verified_.try_emplace({block, owner}, index);
 }
 
 }  // namespace iomap::ext4

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
+#include <optional>
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
@@ -38,10 +39,11 @@ class Volume {
   // The bytes of one metadata block. DataLoss when the volume does not have it.
   absl::StatusOr<absl::Span<const std::byte>> Block(uint64_t block) const;
 
-  // Directory blocks are verified once for each owner: true when NoteVerified(block, owner) came
-  // before.
-  bool IsVerified(uint64_t block, uint32_t owner) const;
-  void NoteVerified(uint64_t block, uint32_t owner);
+  // The place of a directory block, block `index` of directory `owner`, once it is verified;
+  // nothing before. A block has one place in a directory: were it in many, a small image could hold
+  // a directory without end.
+  std::optional<uint64_t> VerifiedIndex(uint64_t block, uint32_t owner) const;
+  void NoteVerified(uint64_t block, uint32_t owner, uint64_t index);
 
  private:
   Volume(dax::DeviceSet devices, Superblock superblock);
@@ -49,8 +51,9 @@ class Volume {
   const dax::DeviceSet devices_;
   const Superblock superblock_;
   const uint64_t readable_blocks_;
-  mutable std::mutex mutex_;                          // guards verified_
-  absl::flat_hash_map<uint64_t, uint32_t> verified_;  // block -> inode whose seed its checksum fits
+  mutable std::mutex mutex_;  // guards verified_
+  // (block, owner) -> index in the owner.
+  absl::flat_hash_map<std::pair<uint64_t, uint32_t>, uint64_t> verified_;
 };
 
 }  // namespace iomap::ext4

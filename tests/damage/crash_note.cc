@@ -7,6 +7,7 @@
 #include <cstring>
 
 // The sanitizers' runtime has it; null in a build without them.
+// NOLINTNEXTLINE(readability-identifier-naming)
 extern "C" void __sanitizer_set_death_callback(void (*callback)()) __attribute__((weak));
 
 namespace iomap::tests {

@@ -11,7 +11,8 @@ constexpr char kOtherUuid[] = "d1c5a9e4-7e0b-4c43-8a71-5f2f6b9c3d10";
 constexpr char kHashSeed[] = "a3b1c2d4-5e6f-4a7b-8c9d-0e1f2a3b4c5d";
 
 // An image with Debian's defaults but for `options`. "-E" options are `extended`.
-Recipe Ext4(std::string name, uint32_t block_size, Arguments options, std::string extended = "") {
+Recipe Ext4(std::string name, uint32_t block_size, Arguments options,
+            const std::string& extended = "") {
   Recipe recipe;
   recipe.name = "ext4_" + std::move(name);
   recipe.type = "ext4";

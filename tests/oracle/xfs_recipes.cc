@@ -43,7 +43,7 @@ Recipe WithProof(Recipe recipe, std::vector<std::string> proof) {
 }
 
 // With all that Linux 6.18 no longer mounts.
-Recipe Version4(std::string name, uint32_t block_size, Arguments options) {
+Recipe Version4(const std::string& name, uint32_t block_size, Arguments options) {
   Recipe recipe =
       Xfs(absl::StrCat("v4_", name), block_size, {"-m", "crc=0,finobt=0,rmapbt=0,reflink=0"});
   recipe.mkfs.insert(recipe.mkfs.end(), options.begin(), options.end());

@@ -29,8 +29,8 @@ absl::StatusOr<FileDescriptor> MemoryFile(const char* name, absl::string_view co
   }
   size_t written = 0;
   while (written < contents.size()) {
-    const ssize_t count =
-        pwrite(file.get(), contents.data() + written, contents.size() - written, written);
+    const ssize_t count = pwrite(file.get(), contents.data() + written, contents.size() - written,
+                                 static_cast<off_t>(written));
     if (count < 0) {
       return SystemError("write to a file in memory");
     }
@@ -73,7 +73,7 @@ std::string FindProgram(absl::string_view name) {
   const char* path = std::getenv("PATH");
   const std::string folders = absl::StrCat(path == nullptr ? "" : path, ":/usr/sbin:/sbin");
   for (absl::string_view folder : absl::StrSplit(folders, ':', absl::SkipEmpty())) {
-    const std::string candidate = absl::StrCat(folder, "/", name);
+    std::string candidate = absl::StrCat(folder, "/", name);
     if (access(candidate.c_str(), X_OK) == 0) {
       return candidate;
     }

@@ -75,6 +75,13 @@ TEST_F(Ext4DirectoryBlock, RefusesANameThatIsLongerThanItsRecord) {
   EXPECT_THAT(Walk(), StatusIs(kDataLoss, HasSubstr("name length 5")));
 }
 
+TEST_F(Ext4DirectoryBlock, RefusesANameWithASlashOrAZeroByte) {
+  for (const std::string& name : {std::string("a/b"), std::string("a\0b", 3)}) {
+    PutEntry(0, 11, 1024, name);
+    EXPECT_THAT(Walk(), StatusIs(kDataLoss, HasSubstr("slash or a zero byte")));
+  }
+}
+
 TEST_F(Ext4DirectoryBlock, RefusesAnInodeThatTheFileSystemDoesNotHave) {
   PutEntry(0, 0x7FFFFFFF, 1024, "a");
   EXPECT_THAT(Walk(), StatusIs(kDataLoss, HasSubstr("inode 2147483647")));

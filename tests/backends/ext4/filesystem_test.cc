@@ -123,6 +123,25 @@ TEST(Ext4Filesystem, RefusesAnInodeWithAWrongChecksum) {
               StatusIs(kDataLoss, HasSubstr("ext4 inode 11: checksum")));
 }
 
+TEST(Ext4Filesystem, RefusesATimeWithTooManyNanoseconds) {
+  Ext4Image image = Ext4Image::Make({"-b", "1024", "-O", "^metadata_csum"}).value();
+  image.Put(InodeAddress(image, 11) + offsetof(DiskInode, mtime_extra), 0xFFFFFFFC, 4);
+  EXPECT_THAT(image.Open().value()->OpenFile(11),
+              StatusIs(kDataLoss, HasSubstr("ext4 inode 11: nanoseconds 1073741823")));
+}
+
+TEST(Ext4Filesystem, RefusesADirectoryWithOneBlockInTwoPlaces) {
+  Ext4Image image = Ext4Image::Make({"-b", "1024", "-t", "ext2"}, {"mkdir d"}).value();
+  const InodeNumber number = ResolvePath(*image.Open().value(), "/d", LastLink::kKeep).value();
+  const uint64_t inode = InodeAddress(image, static_cast<uint32_t>(number));
+  const uint64_t pointers = inode + offsetof(DiskInode, block);
+  image.Put(pointers + 4, image.Get(pointers, 4), 4);
+  image.Put(inode + offsetof(DiskInode, size_lo), 2048, 4);
+  EXPECT_THAT(
+      image.Open().value()->ReadDirectory(number, 0, [](const DirectoryEntry&) { return true; }),
+      StatusIs(kDataLoss, HasSubstr("is also directory block 0")));
+}
+
 TEST(Ext4Filesystem, RefusesAGroupDescriptorWithAWrongChecksum) {
   for (const char* features : {"metadata_csum", "^metadata_csum,uninit_bg"}) {
     Ext4Image image = Ext4Image::Make({"-b", "1024", "-O", features}).value();
