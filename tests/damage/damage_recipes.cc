@@ -49,14 +49,15 @@ DamageRecipe Xfs(std::string name, uint32_t block_size, Arguments options) {
   DamageRecipe recipe;
   recipe.image.name = std::move(name);
   recipe.image.type = "xfs";
-  recipe.image.image_bytes = uint64_t{320} << 20;
+  recipe.image.image_bytes = uint64_t{512} << 20;
   recipe.image.mkfs = {"mkfs.xfs", "-q", "-f", "-b", absl::StrCat("size=", block_size)};
   recipe.image.mkfs.insert(recipe.image.mkfs.end(), options.begin(), options.end());
   recipe.image.fill = SmallTree(block_size);
+  recipe.image.fill.name_bytes = 0;
   recipe.image.fill.longest_symlink = 1023;
   recipe.image.fill.clone = true;
-  recipe.kinds = {"superblock",    "AGF",       "AGI",     "inode",          "inode tree",
-                  "symbolic link", "directory", "journal", "directory index"};
+  recipe.kinds = {"superblock",      "AGF",    "AGI", "inode", "inode tree", "directory",
+                  "directory index", "journal"};
   return recipe;
 }
 
@@ -96,12 +97,15 @@ std::vector<DamageRecipe> XfsRows() {
     DamageRecipe recipe =
         Xfs(absl::StrCat("xfs_v5_block_", block_size), block_size, {"-m", "reflink=1,rmapbt=1"});
     recipe.checksums = Checksums::kAllMetadata;
-    recipe.mounted_kinds = {"extent tree", "reference-count tree"};
+    recipe.mounted_kinds = {"extent tree", "reference-count tree", "symbolic link"};
+    // mkfs.xfs 6.1 leaves out the header that a target in blocks has.
+    recipe.image.mkfs_longest_symlink = 300;
     recipe.image.fill.fragments = block_size == 1024 ? 1300 : 400;
     recipes.push_back(recipe);
   }
   DamageRecipe v4 = Xfs("xfs_v4", 512, {"-m", "crc=0,finobt=0,rmapbt=0,reflink=0"});
   v4.image.kernel_mounts = false;
+  v4.kinds.push_back("symbolic link");
   recipes.push_back(v4);
   return recipes;
 }
