@@ -11,7 +11,7 @@
 #include "tools/image.h"
 #include "tools/output.h"
 
-namespace CLI {
+namespace CLI {  // NOLINT(readability-identifier-naming): the library's own
 class App;
 }  // namespace CLI
 

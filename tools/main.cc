@@ -23,7 +23,7 @@ void EndAfterReadError(int /*signal*/) {
 
 // The command `iomap`: its sub-commands, in the order in which --help lists them.
 int main(int argc, char** argv) {
-  using namespace iomap::tools;
+  using namespace iomap::tools;  // NOLINT(google-build-using-namespace): main has no namespace
   struct sigaction action = {};
   action.sa_handler = EndAfterReadError;
   sigaction(SIGBUS, &action, nullptr);

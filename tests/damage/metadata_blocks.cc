@@ -283,7 +283,7 @@ class XfsLayout : public Layout {
                             magic == xfs::kNodeMagicV4 || magic == xfs::kNodeMagicV5;
       return is_index ? "directory index" : "directory";
     }
-    const std::pair<uint32_t, const char*> kKinds[] = {
+    const std::pair<uint32_t, const char*> kinds[] = {
         {xfs::kSuperblockMagic, address == 0 ? "superblock" : "superblock copy"},
         {xfs::kAgfMagic, "AGF"},
         {xfs::kAgiMagic, "AGI"},
@@ -293,7 +293,7 @@ class XfsLayout : public Layout {
         {xfs::kExtentBtreeMagicV4, "extent tree"},
         {xfs::kExtentBtreeMagicV5, "extent tree"}};
     const uint32_t magic = Load<Be32>(bytes.data());
-    for (const auto& [known, kind] : kKinds) {
+    for (const auto& [known, kind] : kinds) {
       if (magic == known) {
         return kind;
       }
