@@ -263,7 +263,7 @@ std::string FaultOf(const absl::Status& status) {
       absl::StatusCode::kDataLoss, absl::StatusCode::kUnimplemented, absl::StatusCode::kNotFound,
       absl::StatusCode::kFailedPrecondition};
   constexpr absl::string_view kPlaces[] = {"inode ", "block ", "superblock",   "group ", "journal",
-                                           "log",    "byte ",  "magic number", "device"};
+                                           " log",   "byte ",  "magic number", "device"};
   const absl::string_view message = status.message();
   const bool names_place =
       std::any_of(std::begin(kPlaces), std::end(kPlaces),

@@ -14,6 +14,40 @@
 #include "tests/support/system_error.h"
 
 namespace iomap::tests {
+namespace {
+
+// Of a kind that has few blocks (there is one superblock), each is damaged more than once in the
+// ways that differ with the seed.
+constexpr size_t kLeastCasesOfKind = 200;
+
+std::vector<DamageCase> CasesOf(const std::vector<MetadataBlock>& members,
+                                std::mt19937_64& random) {
+  std::vector<DamageCase> cases;
+  bool is_first_round = true;
+  while (is_first_round || cases.size() < kLeastCasesOfKind) {
+    for (const MetadataBlock& block : members) {
+      const MetadataBlock& other = members[random() % members.size()];
+      for (DamageKind damage : kDamageKinds) {
+        const bool can_be_done = damage == DamageKind::kZero   ? is_first_round
+                                 : damage == DamageKind::kSwap ? other.address != block.address &&
+                                                                     other.length == block.length
+                                                               : true;
+        if (can_be_done) {
+          cases.push_back({block,
+                           {.kind = damage,
+                            .address = block.address,
+                            .length = block.length,
+                            .seed = random() >> 32,
+                            .other = other.address}});
+        }
+      }
+    }
+    is_first_round = false;
+  }
+  return cases;
+}
+
+}  // namespace
 
 std::vector<DamageCase> ChooseCases(const std::vector<MetadataBlock>& blocks, uint64_t seed,
                                     size_t most) {
@@ -26,20 +60,7 @@ std::vector<DamageCase> ChooseCases(const std::vector<MetadataBlock>& blocks, ui
   size_t longest = 0;
   for (const auto& [kind, members] : blocks_of_kind) {
     std::vector<DamageCase>& cases = cases_of_kind[kind];
-    for (const MetadataBlock& block : members) {
-      const MetadataBlock& other = members[random() % members.size()];
-      for (DamageKind damage : kDamageKinds) {
-        if (damage != DamageKind::kSwap ||
-            (other.address != block.address && other.length == block.length)) {
-          cases.push_back({block,
-                           {.kind = damage,
-                            .address = block.address,
-                            .length = block.length,
-                            .seed = random() >> 32,
-                            .other = other.address}});
-        }
-      }
-    }
+    cases = CasesOf(members, random);
     std::shuffle(cases.begin(), cases.end(), random);
     longest = std::max(longest, cases.size());
   }

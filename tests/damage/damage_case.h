@@ -20,9 +20,9 @@ struct DamageCase {
   Damage damage;
 };
 
-// At most `most` cases (0: one for each block and each kind of damage), the kinds of blocks taking
-// turns, so that one superblock weighs as much as a thousand directory blocks. The same blocks and
-// seed give the same cases.
+// At most `most` cases (0: at least one for each block and each kind of damage), the kinds of
+// blocks taking turns, so that one superblock weighs as much as a thousand directory blocks. The
+// same blocks and seed give the same cases.
 std::vector<DamageCase> ChooseCases(const std::vector<MetadataBlock>& blocks, uint64_t seed,
                                     size_t most);
 

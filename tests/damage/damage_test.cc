@@ -99,8 +99,8 @@ class DamageTest : public testing::TestWithParam<DamageRecipe> {
   void Conclude(int least_with_errors) {
     EXPECT_EQ(failures_, 0) << "of " << cases_ << " cases";
     EXPECT_GE(cases_with_errors_, least_with_errors);
-    std::cout << cases_ << " cases, " << cases_with_errors_ << " with errors, of " << blocks_.size()
-              << " blocks; the slowest, " << slowest_case_ << ", took "
+    std::cout << "cases: " << cases_ << ", with errors: " << cases_with_errors_ << ", of "
+              << blocks_.size() << " blocks; the slowest, " << slowest_case_ << ", took "
               << std::chrono::duration_cast<std::chrono::milliseconds>(slowest_).count() << " ms"
               << std::endl;
   }
