@@ -64,13 +64,14 @@ absl::Status CheckV4(const Superblock& superblock) {
   for (const auto& [bit, name] : {NamedBit{kVersionDirectoryV2, "version 2 directories"},
                                   NamedBit{kVersionExtentFlag, "unwritten extent flags"}}) {
     if ((superblock.version & bit) == 0) {
-      return absl::UnimplementedError(absl::StrCat(
-          "xfs: a file system without ", name, " (version ", Hexadecimal(superblock.version), ")"));
+      return absl::UnimplementedError(absl::StrCat("xfs superblock: a file system without ", name,
+                                                   " (version ", Hexadecimal(superblock.version),
+                                                   ")"));
     }
   }
   if (const uint32_t unknown = superblock.features2 & ~kFeatures2Known; unknown != 0) {
     return absl::UnimplementedError(
-        absl::StrCat("xfs: features2 bits ", Hexadecimal(unknown), " are not known"));
+        absl::StrCat("xfs superblock: features2 bits ", Hexadecimal(unknown), " are not known"));
   }
   return absl::OkStatus();
 }
@@ -81,7 +82,7 @@ absl::Status CheckFeatures(const Superblock& superblock) {
   const uint16_t number = superblock.version & kVersionNumberMask;
   if (number != 4 && number != 5) {
     return absl::UnimplementedError(
-        absl::StrCat("xfs: superblock version ", number, ", only 4 and 5 are known"));
+        absl::StrCat("xfs superblock: version ", number, ", only 4 and 5 are known"));
   }
   if (number == 4) {
     return CheckV4(superblock);
@@ -97,7 +98,8 @@ absl::Status CheckFeatures(const Superblock& superblock) {
   if (const uint32_t unknown = AppendNames(refused, kIncompatRefused, names); unknown != 0) {
     names.push_back(absl::StrCat("unknown ", Hexadecimal(unknown)));
   }
-  return absl::UnimplementedError(absl::StrCat("xfs: incompatible features ", Hexadecimal(refused),
+  return absl::UnimplementedError(absl::StrCat("xfs superblock: incompatible features ",
+                                               Hexadecimal(refused),
                                                " cannot be read: ", absl::StrJoin(names, ", ")));
 }
 
