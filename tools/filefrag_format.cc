@@ -68,7 +68,7 @@ class FilefragFormat : public MapFormat {
     offset_width_ = std::max(offset_width_, OffsetWidthFor(blocks));
 
     Totals totals;
-    const absl::Status status =
+    absl::Status status =
         Fiemap(file.file, ByteRange::All(), Holes::kSkip, [&](const FiemapExtent& extent) {
           if (totals.lines == 0) {
             WriteHeader();

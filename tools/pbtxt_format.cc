@@ -37,7 +37,7 @@ class PbtxtFormat : public MapFormat {
     mappings.set_size(file.size);
     mappings.set_backend(file.info.backend);
     mappings.set_block_size(file.info.block_size);
-    const absl::Status status = ForEachListedMapping(file, past_eof_, [&](const Mapping& mapping) {
+    absl::Status status = ForEachListedMapping(file, past_eof_, [&](const Mapping& mapping) {
       ToMessage(mapping, mappings.add_mappings());
       return true;
     });

@@ -31,7 +31,7 @@ class XfsIoFormat : public MapFormat {
     output_.Append(absl::StrCat(file.image, ":", file.path, ":\n"));
     Table table;
     std::vector<FiemapExtent> first;
-    const absl::Status status =
+    absl::Status status =
         Fiemap(file.file, ByteRange::All(), Holes::kSkip, [&](const FiemapExtent& extent) {
           if (first.size() < kExtentsThatSetWidths) {
             table.Widen(extent);
