@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
@@ -16,7 +17,8 @@ namespace iomap::dax {
 // The bytes that a file system lies on, addressed from 0, readable in place. The one door to
 // storage.
 //
-// Metadata is read through View, file contents through bytes(). Safe for concurrent use.
+// Metadata is read through View, file contents through bytes(), changes go through Write. Safe for
+// concurrent use but for Write.
 class Device {
  public:
   virtual ~Device();
@@ -32,6 +34,13 @@ class Device {
   // which for an image means that it is truncated or that an address in it is wrong.
   absl::StatusOr<absl::Span<const std::byte>> View(const ByteRange& range) const;
 
+  // Puts `bytes` at `address`; every view shows them afterwards. A device that was opened for
+  // reading keeps them in the memory of this process, and the medium stays as it is: this is how a
+  // journal is replayed into an image that is not to be touched. Not while another thread reads or
+  // writes any of the device. DataLoss, as with View, past the end; Unavailable, with the system's
+  // own words, when it has no memory for them.
+  absl::Status Write(uint64_t address, absl::Span<const std::byte> bytes);
+
   // What kind it is and how stores to it become durable, for `iomap info`: "file, read-only".
   virtual std::string description() const = 0;
 
@@ -40,6 +49,9 @@ class Device {
   void set_bytes(absl::Span<const std::byte> bytes) { bytes_ = bytes; }
 
  private:
+  // Write, once the range is known to be the device's.
+  virtual absl::Status Store(uint64_t address, absl::Span<const std::byte> bytes) = 0;
+
   absl::Span<const std::byte> bytes_;
 };
 

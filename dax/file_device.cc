@@ -63,7 +63,7 @@ absl::StatusOr<std::unique_ptr<FileDevice>> FileDevice::OpenReadOnly(const std::
   const uint64_t mapping_size = size - aligned_offset;
   void* mapping = nullptr;
   if (image_offset < size) {
-    mapping = mmap(nullptr, mapping_size, PROT_READ, MAP_SHARED, file.number(),
+    mapping = mmap(nullptr, mapping_size, PROT_READ, MAP_PRIVATE | MAP_NORESERVE, file.number(),
                    static_cast<off_t>(aligned_offset));
     if (mapping == MAP_FAILED) {
       return SystemError("mmap");
@@ -78,7 +78,10 @@ absl::StatusOr<std::unique_ptr<FileDevice>> FileDevice::OpenReadOnly(const std::
 
 FileDevice::FileDevice(void* mapping, size_t mapping_size, size_t skipped_bytes,
                        bool is_block_device)
-    : mapping_(mapping), mapping_size_(mapping_size), is_block_device_(is_block_device) {
+    : mapping_(mapping),
+      mapping_size_(mapping_size),
+      skipped_bytes_(skipped_bytes),
+      is_block_device_(is_block_device) {
   if (mapping != nullptr) {
     set_bytes(absl::MakeConstSpan(static_cast<const std::byte*>(mapping), mapping_size)
                   .subspan(skipped_bytes));
@@ -89,6 +92,18 @@ FileDevice::~FileDevice() {
   if (mapping_ != nullptr) {
     munmap(mapping_, mapping_size_);
   }
+}
+
+absl::Status FileDevice::Store(uint64_t address, absl::Span<const std::byte> bytes) {
+  if (!writable_) {
+    if (mprotect(mapping_, mapping_size_, PROT_READ | PROT_WRITE) != 0) {
+      return SystemError("mprotect");
+    }
+    writable_ = true;
+  }
+  std::memcpy(static_cast<std::byte*>(mapping_) + skipped_bytes_ + address, bytes.data(),
+              bytes.size());
+  return absl::OkStatus();
 }
 
 std::string FileDevice::description() const {

@@ -1,5 +1,6 @@
 #include "dax/memory_device.h"
 
+#include <cstring>
 #include <utility>
 
 namespace iomap::dax {
@@ -9,5 +10,10 @@ MemoryDevice::MemoryDevice(std::vector<std::byte> contents) : contents_(std::mov
 }
 
 std::string MemoryDevice::description() const { return "memory (gone with the process)"; }
+
+absl::Status MemoryDevice::Store(uint64_t address, absl::Span<const std::byte> bytes) {
+  std::memcpy(contents_.data() + address, bytes.data(), bytes.size());
+  return absl::OkStatus();
+}
 
 }  // namespace iomap::dax

@@ -16,7 +16,9 @@ class MemoryDevice : public Device {
   std::string description() const override;
 
  private:
-  const std::vector<std::byte> contents_;
+  absl::Status Store(uint64_t address, absl::Span<const std::byte> bytes) override;
+
+  std::vector<std::byte> contents_;
 };
 
 }  // namespace iomap::dax

@@ -102,5 +102,38 @@ TEST(FileDevice, ShowsWhatIsWrittenIntoTheImageLater) {
   EXPECT_EQ((*device)->bytes()[4096], std::byte{'x'});
 }
 
+// The bytes of the file at `path`.
+std::string ContentsOf(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+}
+
+TEST(FileDevice, KeepsWhatIsWrittenInMemoryAndLeavesTheFileAlone) {
+  const ImageFile image(20000);
+  const std::string before = ContentsOf(image.path());
+  const auto device = FileDevice::OpenReadOnly(image.path(), 1000);
+  ASSERT_THAT(device, IsOk());
+  const auto view = (*device)->View({4000, 6000});
+  ASSERT_THAT(view, IsOk());
+  const std::vector<std::byte> ones(5000, std::byte{0xff});
+  ASSERT_THAT((*device)->Write(4500, ones), IsOk());
+  EXPECT_EQ((*view)[499], std::byte{5499 % 251});
+  EXPECT_EQ((*view)[500], std::byte{0xff});
+  EXPECT_EQ((*view)[5499], std::byte{0xff});
+  EXPECT_EQ((*view)[5500], std::byte{10500 % 251});
+  EXPECT_EQ((*device)->bytes()[5000], std::byte{0xff});
+  EXPECT_EQ(ContentsOf(image.path()), before);
+}
+
+TEST(FileDevice, WritesUpToItsEndAndNotPastIt) {
+  const ImageFile image(5000);
+  const auto device = FileDevice::OpenReadOnly(image.path(), 1000);
+  ASSERT_THAT(device, IsOk());
+  const std::vector<std::byte> ones(2, std::byte{0xff});
+  EXPECT_THAT((*device)->Write(3998, ones), IsOk());
+  EXPECT_THAT((*device)->Write(3999, ones), StatusIs(absl::StatusCode::kDataLoss));
+  EXPECT_THAT((*device)->Write(~uint64_t{0}, ones), StatusIs(absl::StatusCode::kDataLoss));
+}
+
 }  // namespace
 }  // namespace iomap::dax

@@ -18,6 +18,17 @@ TEST(MemoryDevice, ShowsTheBytesThatItWasGiven) {
   EXPECT_THAT(device.description(), HasSubstr("memory"));
 }
 
+TEST(MemoryDevice, ShowsWhatIsWrittenToIt) {
+  MemoryDevice device(std::vector<std::byte>(100));
+  const auto view = device.View({10, 20});
+  ASSERT_THAT(view, IsOk());
+  ASSERT_THAT(device.Write(29, {std::byte{1}, std::byte{2}}), IsOk());
+  EXPECT_EQ(view->back(), std::byte{1});
+  EXPECT_EQ(device.bytes()[30], std::byte{2});
+  EXPECT_THAT(device.Write(99, {std::byte{1}, std::byte{2}}),
+              StatusIs(absl::StatusCode::kDataLoss));
+}
+
 TEST(DeviceView, IsTheRangeInPlace) {
   const MemoryDevice device(std::vector<std::byte>(100));
   const auto view = device.View({10, 20});
