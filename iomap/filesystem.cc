@@ -4,6 +4,24 @@
 
 namespace iomap {
 
+absl::string_view JournalStateName(JournalState state) {
+  switch (state) {
+    case JournalState::kNone:
+      return "none";
+    case JournalState::kClean:
+      return "clean";
+    case JournalState::kReplayed:
+      return "replayed";
+    case JournalState::kDirty:
+      return "dirty, not replayed";
+    case JournalState::kDamaged:
+      return "damaged, not replayed";
+    case JournalState::kExternal:
+      return "external, not looked at";
+  }
+  return "unknown";
+}
+
 Filesystem::~Filesystem() = default;
 
 absl::StatusOr<std::string> Filesystem::ReadLink(InodeNumber link) {

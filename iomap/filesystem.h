@@ -31,6 +31,20 @@ constexpr bool HasCapability(Capability all, Capability one) {
   return (static_cast<uint32_t>(all) & static_cast<uint32_t>(one)) != 0;
 }
 
+// What the journal, or log, of a file system means to who reads the file system.
+enum class JournalState {
+  kNone,      // there is none
+  kClean,     // the medium is all that there is
+  kReplayed,  // it held changes, and they are in place
+  kDirty,     // it holds changes that are not in place: what is read is older than it should be
+  kDamaged,   // it cannot be read, and nothing of it is in place
+  kExternal,  // it is on a device of its own and was not looked at
+};
+
+// "none", "clean", "replayed", "dirty, not replayed", "damaged, not replayed", "external, not
+// looked at".
+absl::string_view JournalStateName(JournalState state);
+
 // What is true of a file system as a whole.
 struct FilesystemInfo {
   std::string backend = {};  // "ext4", "xfs": the name in the registry
@@ -44,8 +58,7 @@ struct FilesystemInfo {
   std::string label = {};
   // The names that the format's own mkfs and dump programs use.
   std::vector<std::string> features = {};
-  // One word or phrase: "clean", "none", "needs recovery, not replayed".
-  std::string journal = {};
+  JournalState journal = JournalState::kNone;
   // The backend's own facts: name, value.
   std::vector<std::pair<std::string, std::string>> geometry = {};
 };

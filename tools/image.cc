@@ -48,7 +48,7 @@ absl::StatusOr<std::unique_ptr<dax::Filesystem>> OpenImage(const std::string& im
   IOMAP_ASSIGN_OR_RETURN(dax::DeviceSet devices, OpenDevices(image, options));
   return OpenOnDevices(
       std::move(devices), options,
-      options.no_replay ? backends::DirtyJournal::kIgnore : backends::DirtyJournal::kRefuse);
+      options.no_replay ? backends::DirtyJournal::kIgnore : backends::DirtyJournal::kReplay);
 }
 
 absl::StatusOr<dax::Filesystem*> OpenedImage::Open(const std::string& image) {

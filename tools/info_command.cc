@@ -77,7 +77,7 @@ class InfoCommand : public Command {
         .Number("inodes", info.inode_count)
         .Number("free_inodes", info.free_inode_count)
         .Strings("features", info.features)
-        .String("journal", info.journal);
+        .String("journal", JournalStateName(info.journal));
     object.Member("geometry");
     JsonObject geometry(output);
     for (const auto& [name, value] : info.geometry) {
@@ -107,7 +107,7 @@ class InfoCommand : public Command {
         {"free", absl::StrCat(info.free_bytes)},
         {"inodes", absl::StrCat(info.inode_count)},
         {"free inodes", absl::StrCat(info.free_inode_count)},
-        {"journal", info.journal},
+        {"journal", std::string(JournalStateName(info.journal))},
     };
     lines.insert(lines.end(), info.geometry.begin(), info.geometry.end());
     for (size_t number = 0; number < devices.size(); ++number) {

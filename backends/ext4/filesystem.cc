@@ -23,8 +23,8 @@ namespace {
 
 class Filesystem : public dax::Filesystem {
  public:
-  Filesystem(std::unique_ptr<Volume> volume, std::string journal)
-      : volume_(std::move(volume)), journal_(std::move(journal)) {}
+  Filesystem(std::unique_ptr<Volume> volume, JournalState journal)
+      : volume_(std::move(volume)), journal_(journal) {}
 
   absl::StatusOr<FilesystemInfo> info() override;
   InodeNumber root() const override { return kRootInode; }
@@ -39,7 +39,7 @@ class Filesystem : public dax::Filesystem {
   absl::StatusOr<Directory> OpenDirectory(InodeNumber inode);
 
   const std::unique_ptr<Volume> volume_;
-  const std::string journal_;
+  const JournalState journal_;
   backends::OpenFiles<File> open_files_;
 };
 
@@ -123,14 +123,11 @@ absl::StatusOr<std::string> Filesystem::ReadLink(InodeNumber link) {
   return target;
 }
 
-absl::StatusOr<std::string> CheckJournal(const Volume& volume,
-                                         backends::DirtyJournal dirty_journal) {
+absl::StatusOr<JournalState> CheckJournal(const Volume& volume,
+                                          backends::DirtyJournal dirty_journal) {
   const absl::StatusOr<JournalState> state = ReadJournalState(volume);
   if (dirty_journal == backends::DirtyJournal::kIgnore) {
-    return !state.ok()                      ? "damaged, not replayed"
-           : *state == JournalState::kDirty ? "needs recovery, not replayed"
-           : *state == JournalState::kClean ? "clean"
-                                            : "none";
+    return state.ok() ? *state : JournalState::kDamaged;
   }
   IOMAP_RETURN_IF_ERROR(state.status());
   if (*state == JournalState::kDirty) {
@@ -138,7 +135,7 @@ absl::StatusOr<std::string> CheckJournal(const Volume& volume,
         "ext4 journal needs recovery: changes are not in place yet; --no-replay reads what lies "
         "there");
   }
-  return *state == JournalState::kClean ? "clean" : "none";
+  return state;
 }
 
 }  // namespace
@@ -155,8 +152,8 @@ absl::StatusOr<std::unique_ptr<dax::Filesystem>> OpenFilesystem(
     return absl::InvalidArgumentError("ext4 has no realtime device");
   }
   IOMAP_ASSIGN_OR_RETURN(std::unique_ptr<Volume> volume, Volume::Open(std::move(devices)));
-  IOMAP_ASSIGN_OR_RETURN(std::string journal, CheckJournal(*volume, options.dirty_journal));
-  return std::make_unique<Filesystem>(std::move(volume), std::move(journal));
+  IOMAP_ASSIGN_OR_RETURN(const JournalState journal, CheckJournal(*volume, options.dirty_journal));
+  return std::make_unique<Filesystem>(std::move(volume), journal);
 }
 
 }  // namespace iomap::ext4

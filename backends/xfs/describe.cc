@@ -42,7 +42,7 @@ std::vector<std::pair<std::string, std::string>> Geometry(const Superblock& supe
 
 }  // namespace
 
-FilesystemInfo DescribeFilesystem(const Volume& volume, const std::string& journal) {
+FilesystemInfo DescribeFilesystem(const Volume& volume, JournalState journal) {
   const Superblock& superblock = volume.superblock;
   FilesystemInfo info;
   info.backend = "xfs";

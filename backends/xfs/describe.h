@@ -9,6 +9,6 @@ namespace iomap::xfs {
 
 // What `iomap info` says: the superblock in the words of mkfs.xfs and xfs_info. `journal` is
 // CheckJournal's.
-FilesystemInfo DescribeFilesystem(const Volume& volume, const std::string& journal);
+FilesystemInfo DescribeFilesystem(const Volume& volume, JournalState journal);
 
 }  // namespace iomap::xfs

@@ -19,9 +19,9 @@ namespace {
 
 class Filesystem final : public dax::Filesystem {
  public:
-  Filesystem(Volume volume, std::string journal)
+  Filesystem(Volume volume, JournalState journal)
       : volume_(std::move(volume)),
-        journal_(std::move(journal)),
+        journal_(journal),
         inode_index_(volume_),
         shared_ranges_(volume_) {}
 
@@ -60,7 +60,7 @@ class Filesystem final : public dax::Filesystem {
   }
 
   const Volume volume_;
-  const std::string journal_;
+  const JournalState journal_;
   InodeIndex inode_index_;
   SharedRanges shared_ranges_;
   backends::OpenFiles<File> open_files_;
@@ -91,8 +91,8 @@ absl::StatusOr<std::unique_ptr<dax::Filesystem>> OpenFilesystem(
   IOMAP_ASSIGN_OR_RETURN(Superblock superblock, ParseSuperblock(*devices.front()));
   Volume volume{std::move(devices), std::move(superblock)};
   IOMAP_RETURN_IF_ERROR(CheckRealtimeDevice(volume));
-  IOMAP_ASSIGN_OR_RETURN(std::string journal, CheckJournal(volume, options.dirty_journal));
-  return std::make_unique<Filesystem>(std::move(volume), std::move(journal));
+  IOMAP_ASSIGN_OR_RETURN(const JournalState journal, CheckJournal(volume, options.dirty_journal));
+  return std::make_unique<Filesystem>(std::move(volume), journal);
 }
 
 }  // namespace iomap::xfs

@@ -14,16 +14,16 @@ absl::StatusOr<Log::State> FindLogState(const Volume& volume) {
 
 }  // namespace
 
-absl::StatusOr<std::string> CheckJournal(const Volume& volume,
-                                         backends::DirtyJournal dirty_journal) {
-  const bool refuses = dirty_journal == backends::DirtyJournal::kRefuse;
+absl::StatusOr<JournalState> CheckJournal(const Volume& volume,
+                                          backends::DirtyJournal dirty_journal) {
+  const bool refuses = dirty_journal == backends::DirtyJournal::kReplay;
   if (volume.superblock.log_start == 0) {
     if (refuses) {
       return absl::UnimplementedError(
           "the log is on a device of its own and cannot be looked at: it may hold changes that are "
           "not on the medium yet; --no-replay reads what lies there");
     }
-    return "external, not looked at";
+    return JournalState::kExternal;
   }
   const absl::StatusOr<Log::State> state = FindLogState(volume);
   if (!state.ok()) {
@@ -31,17 +31,17 @@ absl::StatusOr<std::string> CheckJournal(const Volume& volume,
       return absl::DataLossError(
           absl::StrCat(state.status().message(), "; --no-replay reads what lies on the medium"));
     }
-    return "damaged, not replayed";
+    return JournalState::kDamaged;
   }
   if (state->clean) {
-    return "clean";
+    return JournalState::kClean;
   }
   if (refuses) {
     return absl::UnimplementedError(
         absl::StrCat("the log is dirty (head ", state->head, ", tail ", state->tail,
                      "): changes are not on the medium yet; --no-replay reads what lies there"));
   }
-  return "dirty, not replayed";
+  return JournalState::kDirty;
 }
 
 }  // namespace iomap::xfs

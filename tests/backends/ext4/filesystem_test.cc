@@ -71,7 +71,7 @@ TEST(Ext4Filesystem, RefusesADirtyJournalAndNamesTheWayAround) {
   EXPECT_THAT(image.Open(), StatusIs(absl::StatusCode::kUnimplemented, HasSubstr("--no-replay")));
   const auto as_it_lies = image.Open({.dirty_journal = backends::DirtyJournal::kIgnore});
   ASSERT_THAT(as_it_lies, IsOk());
-  EXPECT_THAT((*as_it_lies)->info().value().journal, HasSubstr("not replayed"));
+  EXPECT_EQ((*as_it_lies)->info().value().journal, JournalState::kDirty);
 }
 
 TEST(Ext4Filesystem, ReadsOnFromACookie) {

@@ -58,7 +58,7 @@ TEST(XfsFilesystem, DescribesItself) {
   EXPECT_LT(info->free_bytes, info->size_bytes);
   EXPECT_EQ(info->uuid, "01234567-89ab-cdef-0123-456789abcdef");
   EXPECT_EQ(info->label, "name");
-  EXPECT_EQ(info->journal, "clean");
+  EXPECT_EQ(info->journal, JournalState::kClean);
   EXPECT_TRUE(HasCapability(info->capabilities, Capability::kReport));
 }
 
@@ -240,7 +240,7 @@ TEST(XfsFilesystem, RefusesADirtyLogUnlessToldToIgnoreIt) {
                                             HasSubstr("--no-replay"))));
   const auto filesystem = image->Open({.dirty_journal = DirtyJournal::kIgnore});
   ASSERT_THAT(filesystem, IsOk());
-  EXPECT_EQ((*filesystem)->info()->journal, "dirty, not replayed");
+  EXPECT_EQ((*filesystem)->info()->journal, JournalState::kDirty);
 }
 
 TEST(XfsFilesystem, CannotLookAtAnExternalLog) {
@@ -251,7 +251,7 @@ TEST(XfsFilesystem, CannotLookAtAnExternalLog) {
   EXPECT_THAT(image->Open(), StatusIs(absl::StatusCode::kUnimplemented, HasSubstr("--no-replay")));
   const auto filesystem = image->Open({.dirty_journal = DirtyJournal::kIgnore});
   ASSERT_THAT(filesystem, IsOk());
-  EXPECT_EQ((*filesystem)->info()->journal, "external, not looked at");
+  EXPECT_EQ((*filesystem)->info()->journal, JournalState::kExternal);
 }
 
 // A file whose blocks lie on a realtime device of 100 blocks.
