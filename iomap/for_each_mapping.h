@@ -1,8 +1,10 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <type_traits>
 
+#include "absl/base/attributes.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
@@ -25,6 +27,14 @@ enum class Walk { kContinue, kStop };
 // cannot lie quietly.
 absl::Status CheckAnswer(const File& file, absl::Span<const Mapping> answer, uint64_t position);
 
+// The last two facts for one mapping: it begins at `next`, which is at most kMaxOffset, is not
+// empty and does not pass kMaxOffset.
+inline bool GoesOnAt(const Mapping& mapping, uint64_t next) {
+  // As a signed number, an end past kMaxOffset is negative, and one that wraps is below `next`.
+  return mapping.offset == next &&
+         static_cast<int64_t>(next + mapping.length) > static_cast<int64_t>(next);
+}
+
 // How many mappings one call of a MapMethod is asked for.
 inline constexpr size_t kMappingsPerCall = 256;
 
@@ -35,25 +45,33 @@ inline constexpr size_t kMappingsPerCall = 256;
 //
 // Safe to run at once on one file. A file that changes meanwhile gives answers of different
 // moments.
+//
+// Always inlined, which its buffer would keep a compiler from: what the body captures then stays in
+// registers.
 template <typename Body>
-absl::Status ForEachMapping(File& file, MapMethod method, const ByteRange& range, Body&& body) {
+ABSL_ATTRIBUTE_ALWAYS_INLINE inline absl::Status ForEachMapping(File& file, MapMethod method,
+                                                                const ByteRange& range,
+                                                                Body&& body) {
   // Raw storage: mappings that nobody asked for are not initialised.
   alignas(Mapping) std::byte storage[kMappingsPerCall * sizeof(Mapping)];
   const absl::Span<Mapping> out(reinterpret_cast<Mapping*>(storage), kMappingsPerCall);
+  const uint64_t end = range.end();
   uint64_t position = range.offset;
-  while (position < range.end()) {
-    const ByteRange rest = range.From(position);
-    IOMAP_ASSIGN_OR_RETURN(const size_t count, (file.*method)(rest, out));
-    if (count > out.size()) [[unlikely]] {
-      return CheckAnswer(file, {}, position);
+  while (position < end) {
+    IOMAP_ASSIGN_OR_RETURN(const size_t count,
+                           (file.*method)(ByteRange::Between(position, end), out));
+    const uint64_t asked = position;
+    if (count == 0 || count > out.size() || !out.front().range().Contains(asked)) [[unlikely]] {
+      return CheckAnswer(file, out.first(count > out.size() ? 0 : count), asked);
     }
-    const absl::Span<const Mapping> answer = out.first(count);
-    IOMAP_RETURN_IF_ERROR(CheckAnswer(file, answer, position));
-    for (const Mapping& mapping : answer) {
-      const ByteRange part = mapping.range().Intersect(rest);
-      if (part.empty()) {
-        break;
+    uint64_t next = out.front().offset;
+    for (const Mapping& mapping : out.first(count)) {
+      if (!GoesOnAt(mapping, next)) [[unlikely]] {
+        return CheckAnswer(file, out.first(count), asked);
       }
+      next = mapping.end();
+      const bool is_last = next >= end;
+      const ByteRange part = ByteRange::Between(position, is_last ? end : next);
       Walk walk;
       if constexpr (std::is_same_v<decltype(body(mapping, part)), Walk>) {
         walk = body(mapping, part);
@@ -63,7 +81,11 @@ absl::Status ForEachMapping(File& file, MapMethod method, const ByteRange& range
       if (walk == Walk::kStop) {
         return absl::OkStatus();
       }
-      position = part.end();
+      if (is_last) {  // of the range, if not of the answer
+        return next == out[count - 1].end() ? absl::OkStatus()
+                                            : CheckAnswer(file, out.first(count), asked);
+      }
+      position = next;
     }
   }
   return absl::OkStatus();

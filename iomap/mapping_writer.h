@@ -21,16 +21,20 @@ namespace iomap {
 class MappingWriter {
  public:
   MappingWriter(const ByteRange& range, absl::Span<Mapping> out)
-      : out_(out), end_(range.end()), position_(range.offset) {
+      : begin_(out.data()),
+        next_(out.data()),
+        limit_(out.data() + out.size()),
+        end_(range.end()),
+        position_(range.offset) {
     IOMAP_CHECK(!out.empty());
   }
 
   // The first byte of the file that the answer does not cover yet.
   uint64_t position() const { return position_; }
-  size_t count() const { return count_; }
+  size_t count() const { return static_cast<size_t>(next_ - begin_); }
 
   // True while there is room in the span and the range is not covered.
-  bool wants_more() const { return count_ < out_.size() && position_ < end_; }
+  bool wants_more() const { return next_ != limit_ && position_ < end_; }
 
   // Adds `mapping`, with a hole in front of it when it begins behind position(). It may begin in
   // front of the range when it holds the range's first byte; one that ends at or before position()
@@ -39,10 +43,18 @@ class MappingWriter {
     if (mapping.end() <= position_) {
       return wants_more();
     }
-    if (mapping.offset > position_) {
-      if (!AppendHoleUntil(mapping.offset)) {
-        return false;
-      }
+    if (limit_ - next_ > 2 && mapping.end() < end_) [[likely]] {
+      // Room for both, and more is wanted after them: no question in between.
+      const bool has_gap = mapping.offset > position_;
+      Store(Mapping{.offset = position_, .length = mapping.offset - position_});
+      next_ += has_gap ? 1 : 0;
+      Store(mapping);
+      ++next_;
+      position_ = mapping.end();
+      return true;
+    }
+    if (mapping.offset > position_ && !AppendHoleUntil(mapping.offset)) {
+      return false;
     }
     return Put(mapping);
   }
@@ -60,15 +72,28 @@ class MappingWriter {
     if (!wants_more()) {
       return false;
     }
-    out_[count_++] = mapping;
+    Store(mapping);
+    ++next_;
     position_ = mapping.end();
     return wants_more();
   }
 
-  absl::Span<Mapping> out_;
-  uint64_t end_;
+  // Field by field: the mapping then never exists but in registers. A copy of the whole would be
+  // stored in small pieces and loaded in large ones, which costs a stall each.
+  void Store(const Mapping& mapping) {
+    next_->offset = mapping.offset;
+    next_->length = mapping.length;
+    next_->address = mapping.address;
+    next_->type = mapping.type;
+    next_->device = mapping.device;
+    next_->flags = mapping.flags;
+  }
+
+  Mapping* const begin_;
+  Mapping* next_;
+  Mapping* const limit_;
+  const uint64_t end_;
   uint64_t position_;
-  size_t count_ = 0;
 };
 
 }  // namespace iomap

@@ -1,6 +1,7 @@
 #include "backends/ext4/extent_tree.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <string>
 #include <utility>
 
@@ -14,6 +15,7 @@ namespace iomap::ext4 {
 namespace {
 
 using backends::CopyOut;
+using backends::Load;
 using backends::TreeNode;
 using backends::TreePlace;
 using backends::VerifiedTree;
@@ -30,15 +32,18 @@ struct Extent {
 };
 
 Extent ExtentAt(const std::byte* records, uint32_t index) {
-  const auto disk = CopyOut<DiskExtent>(records + index * sizeof(DiskExtent));
-  const uint32_t length = disk.length.get();
+  const std::byte* const record = records + index * sizeof(DiskExtent);
+  const uint32_t length = Load<Le16>(record + offsetof(DiskExtent, length));
   const bool unwritten = length > kMostWrittenBlocks;
-  return Extent{disk.file_block.get(), disk.start_lo.get() | uint64_t{disk.start_hi.get()} << 32,
-                unwritten ? length - kMostWrittenBlocks : length, unwritten};
+  return Extent{.file_block = Load<Le32>(record + offsetof(DiskExtent, file_block)),
+                .start = Load<Le32>(record + offsetof(DiskExtent, start_lo)) |
+                         uint64_t{Load<Le16>(record + offsetof(DiskExtent, start_hi))} << 32,
+                .length = unwritten ? length - kMostWrittenBlocks : length,
+                .unwritten = unwritten};
 }
 
 uint64_t FileBlockAt(const std::byte* records, uint32_t index) {
-  return backends::Load<Le32>(records + index * sizeof(DiskExtent));
+  return Load<Le32>(records + index * sizeof(DiskExtent));
 }
 
 // Checks the header and the records of one node, which is the root when `address` is 0.
@@ -145,7 +150,7 @@ absl::StatusOr<TreeNode> ReadNode(const Volume& volume, const Inode& inode, uint
     if (tail + sizeof(Le32) > bytes.size()) {
       return parser.Damaged("checksum at byte", tail, "past the block");
     }
-    const uint32_t stored = backends::Load<Le32>(bytes.data() + tail);
+    const uint32_t stored = Load<Le32>(bytes.data() + tail);
     const uint32_t computed = backends::ExtendCrc32c(inode.checksum_seed, bytes.first(tail));
     if (stored != computed) {
       return parser.Damaged("checksum", stored, absl::StrCat("computed ", computed));
@@ -176,19 +181,21 @@ ExtentTree::ExtentTree(const Volume& volume, TreeNode root, VerifiedTree::NodeRe
     : block_shift_(volume.superblock().block_shift), tree_(std::move(root), std::move(reader)) {}
 
 absl::StatusOr<size_t> ExtentTree::Map(const ByteRange& range, absl::Span<Mapping> out) const {
+  const uint32_t block_shift = block_shift_;  // in a register: the writer's stores could change it
   MappingWriter writer(range, out);
-  uint64_t file_block = range.offset >> block_shift_;
+  uint64_t file_block = range.offset >> block_shift;
   while (file_block < kFileBlocks) {
     IOMAP_ASSIGN_OR_RETURN(const VerifiedTree::Leaf leaf, tree_.FindLeaf(file_block));
     const TreeNode& node = *leaf.node;
     uint32_t i = backends::LastRecordAtOrBefore(node, file_block, FileBlockAt);
     i = i == node.count ? 0 : i;
-    for (; i < node.count; ++i) {
-      const Extent extent = ExtentAt(node.records, i);
+    const std::byte* const records = node.records;
+    for (const uint32_t count = node.count; i < count; ++i) {
+      const Extent extent = ExtentAt(records, i);
       const Mapping mapping{
-          .offset = extent.file_block << block_shift_,
-          .length = uint64_t{extent.length} << block_shift_,
-          .address = extent.start << block_shift_,
+          .offset = extent.file_block << block_shift,
+          .length = uint64_t{extent.length} << block_shift,
+          .address = extent.start << block_shift,
           .type = extent.unwritten ? MappingType::kUnwritten : MappingType::kMapped};
       if (!writer.Append(mapping)) {
         return writer.count();

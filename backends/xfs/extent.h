@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "backends/endian.h"
@@ -19,9 +20,9 @@ struct Extent {
 
 // Extent number `index` of the packed records at `records`.
 inline Extent DecodeExtent(const std::byte* records, uint32_t index) {
-  const auto disk = backends::CopyOut<DiskExtent>(records + size_t{index} * sizeof(DiskExtent));
-  const uint64_t high = disk.high.get();
-  const uint64_t low = disk.low.get();
+  const std::byte* const record = records + size_t{index} * sizeof(DiskExtent);
+  const uint64_t high = backends::Load<Be64>(record + offsetof(DiskExtent, high));
+  const uint64_t low = backends::Load<Be64>(record + offsetof(DiskExtent, low));
   return Extent{.file_block = (high & ~(uint64_t{1} << 63)) >> 9,
                 .start_block = (high & 0x1FF) << 43 | low >> 21,
                 .block_count = static_cast<uint32_t>(low & 0x1FFFFF),

@@ -1,0 +1,271 @@
+// What it costs to ask where a file's bytes are: the project, its peers and the raw tree, in one
+// run. tools/bench runs it and prints the ratios.
+//
+// A benchmark is named QUESTION/FORMAT/WHO; table.py reads these names.
+
+#include <benchmark/benchmark.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "iomap/for_each_mapping.h"
+#include "iomap/get_block.h"
+#include "iomap/status_macros.h"
+#include "tests/bench/bench_image.h"
+#include "tests/bench/counting_file.h"
+#include "tests/bench/ext2fs_file.h"
+#include "tests/bench/kernel_fiemap.h"
+#include "tests/bench/raw_tree.h"
+#include "tests/support/skip.h"
+
+namespace iomap::tests {
+namespace {
+
+constexpr int kExtents = 210000;
+constexpr uint64_t kFileBlocks = uint64_t{2} * kExtents;  // a hole before each extent
+constexpr uint32_t kFiemapExtents = 4096;                 // that one call has room for
+constexpr uint64_t kGiB = uint64_t{1} << 30;
+constexpr uint64_t kMiB = uint64_t{1} << 20;
+
+using Body = std::function<absl::Status(benchmark::State&)>;
+
+void Register(const std::string& name, Body body) {
+  benchmark::RegisterBenchmark(name.c_str(), [body = std::move(body)](benchmark::State& state) {
+    const absl::Status status = body(state);
+    if (!status.ok()) {
+      state.SkipWithError(status.ToString().c_str());
+    }
+  });
+}
+
+// The blocks that look-ups ask for: the same sequence for everybody.
+class RandomBlocks {
+ public:
+  uint64_t Next() {
+    state_ ^= state_ << 13;
+    state_ ^= state_ >> 7;
+    state_ ^= state_ << 17;
+    return static_cast<uint64_t>((static_cast<unsigned __int128>(state_) * kFileBlocks) >> 64);
+  }
+
+ private:
+  uint64_t state_ = 88172645463325252;
+};
+
+// --- Random look-ups.
+
+// Times `look_up`, which answers with any number or an error, for one random block each.
+template <typename LookUp>
+absl::Status TimeLookUps(benchmark::State& state, LookUp&& look_up) {
+  RandomBlocks blocks;
+  for (auto iteration : state) {
+    (void)iteration;
+    IOMAP_ASSIGN_OR_RETURN(const uint64_t answer, look_up(blocks.Next()));
+    benchmark::DoNotOptimize(answer);
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<RawTree>> OpenRawTree(const BenchImage& image) {
+  IOMAP_ASSIGN_OR_RETURN(const std::unique_ptr<dax::Filesystem> filesystem, image.Open());
+  IOMAP_ASSIGN_OR_RETURN(const InodeNumber inode,
+                         filesystem->LookUp(filesystem->root(), BenchImage::kFragmented));
+  return image.backend() == "ext4" ? OpenRawExt4Tree(image.path(), inode)
+                                   : OpenRawXfsTree(image.path(), inode);
+}
+
+void RegisterLookUps(const BenchImage& image) {
+  const std::string prefix = absl::StrCat("look-up/", image.backend(), "/");
+  Register(prefix + "iomap", [&image](benchmark::State& state) -> absl::Status {
+    IOMAP_ASSIGN_OR_RETURN(const std::unique_ptr<dax::Filesystem> filesystem, image.Open());
+    IOMAP_ASSIGN_OR_RETURN(const std::shared_ptr<File> file,
+                           OpenByName(*filesystem, BenchImage::kFragmented));
+    return TimeLookUps(state, [&](uint64_t block) -> absl::StatusOr<uint64_t> {
+      IOMAP_ASSIGN_OR_RETURN(const Mapping mapping,
+                             MappingAt(*file, &File::MapForRead, block * kBenchBlockSize));
+      return mapping.address;
+    });
+  });
+  Register(prefix + "raw tree", [&image](benchmark::State& state) -> absl::Status {
+    IOMAP_ASSIGN_OR_RETURN(const std::unique_ptr<RawTree> tree, OpenRawTree(image));
+    return TimeLookUps(
+        state, [&](uint64_t block) -> absl::StatusOr<uint64_t> { return tree->BlockAt(block); });
+  });
+  Register(prefix + "kernel FIEMAP", [&image](benchmark::State& state) -> absl::Status {
+    IOMAP_ASSIGN_OR_RETURN(const FileDescriptor file, image.OpenInKernel(BenchImage::kFragmented));
+    KernelFiemap fiemap(file.get(), /*extents=*/1);
+    return TimeLookUps(state,
+                       [&](uint64_t block) { return fiemap.AddressOf(block * kBenchBlockSize); });
+  });
+  if (image.backend() != "ext4") {
+    return;
+  }
+  Register(prefix + "ext2fs_bmap2", [&image](benchmark::State& state) -> absl::Status {
+    IOMAP_ASSIGN_OR_RETURN(const std::unique_ptr<Ext2fsFile> file,
+                           Ext2fsFile::Open(image.path(), std::string(BenchImage::kFragmented)));
+    return TimeLookUps(state, [&](uint64_t block) { return file->Bmap(block); });
+  });
+}
+
+// --- Enumeration.
+
+// The number of extents of the file, holes left out.
+absl::StatusOr<size_t> CountMapped(File& file) {
+  size_t count = 0;
+  IOMAP_RETURN_IF_ERROR(ForEachMapping(file, &File::MapForRead,
+                                       ByteRange{0, kFileBlocks * kBenchBlockSize},
+                                       [&](const Mapping& mapping, const ByteRange&) {
+                                         count += mapping.has_address() ? 1 : 0;
+                                         return Walk::kContinue;
+                                       }));
+  return count;
+}
+
+// Times whole enumerations; `count` answers with the number of extents.
+template <typename Count>
+absl::Status TimeEnumerations(benchmark::State& state, Count&& count) {
+  for (auto iteration : state) {
+    (void)iteration;
+    IOMAP_ASSIGN_OR_RETURN(const size_t extents, count());
+    if (extents != kExtents) {
+      return absl::InternalError(absl::StrCat(extents, " extents, not ", kExtents));
+    }
+  }
+  state.counters["extents"] = kExtents;
+  return absl::OkStatus();
+}
+
+void RegisterEnumerations(const BenchImage& image) {
+  const std::string prefix = absl::StrCat("enumeration/", image.backend(), "/");
+  Register(prefix + "iomap", [&image](benchmark::State& state) -> absl::Status {
+    IOMAP_ASSIGN_OR_RETURN(const std::unique_ptr<dax::Filesystem> filesystem, image.Open());
+    IOMAP_ASSIGN_OR_RETURN(const std::shared_ptr<File> file,
+                           OpenByName(*filesystem, BenchImage::kFragmented));
+    return TimeEnumerations(state, [&] { return CountMapped(*file); });
+  });
+  Register(prefix + "raw tree", [&image](benchmark::State& state) -> absl::Status {
+    IOMAP_ASSIGN_OR_RETURN(const std::unique_ptr<RawTree> tree, OpenRawTree(image));
+    return TimeEnumerations(state,
+                            [&]() -> absl::StatusOr<size_t> { return tree->CountExtents(); });
+  });
+  Register(prefix + "kernel FIEMAP", [&image](benchmark::State& state) -> absl::Status {
+    IOMAP_ASSIGN_OR_RETURN(const FileDescriptor file, image.OpenInKernel(BenchImage::kFragmented));
+    KernelFiemap fiemap(file.get(), kFiemapExtents);
+    return TimeEnumerations(state, [&] { return fiemap.CountExtents(); });
+  });
+  if (image.backend() != "ext4") {
+    return;
+  }
+  Register(prefix + "ext2fs_extent_get", [&image](benchmark::State& state) -> absl::Status {
+    IOMAP_ASSIGN_OR_RETURN(const std::unique_ptr<Ext2fsFile> file,
+                           Ext2fsFile::Open(image.path(), std::string(BenchImage::kFragmented)));
+    return TimeEnumerations(state, [&] { return file->CountExtents(); });
+  });
+}
+
+// --- The first pass: nothing of the file is known, all that has a checksum is verified.
+
+void RegisterFirstPasses(BenchImage& image) {
+  const std::string prefix = absl::StrCat("first pass/", image.backend(), "/");
+  Register(prefix + "iomap", [&image](benchmark::State& state) -> absl::Status {
+    return TimeEnumerations(state, [&]() -> absl::StatusOr<size_t> {
+      IOMAP_ASSIGN_OR_RETURN(const std::unique_ptr<dax::Filesystem> filesystem, image.Open());
+      IOMAP_ASSIGN_OR_RETURN(const std::shared_ptr<File> file,
+                             OpenByName(*filesystem, BenchImage::kFragmented));
+      return CountMapped(*file);
+    });
+  });
+  Register(prefix + "kernel FIEMAP", [&image](benchmark::State& state) -> absl::Status {
+    for (auto iteration : state) {
+      (void)iteration;
+      state.PauseTiming();
+      IOMAP_RETURN_IF_ERROR(image.MountAgain());
+      IOMAP_ASSIGN_OR_RETURN(const FileDescriptor file,
+                             image.OpenInKernel(BenchImage::kFragmented));
+      KernelFiemap fiemap(file.get(), kFiemapExtents);
+      state.ResumeTiming();
+      IOMAP_ASSIGN_OR_RETURN(const size_t extents, fiemap.CountExtents());
+      benchmark::DoNotOptimize(extents);
+    }
+    state.counters["extents"] = kExtents;
+    return absl::OkStatus();
+  });
+}
+
+// --- get_block against iomap: a call a block, or a call a range.
+
+void RegisterGetBlock(const BenchImage& image, const std::string& question, uint64_t bytes) {
+  const std::string prefix = absl::StrCat(question, "/", image.backend(), "/");
+  const auto with_file = [&image](benchmark::State& state, auto&& ask) -> absl::Status {
+    IOMAP_ASSIGN_OR_RETURN(const std::unique_ptr<dax::Filesystem> filesystem, image.Open());
+    IOMAP_ASSIGN_OR_RETURN(const std::shared_ptr<File> opened,
+                           OpenByName(*filesystem, BenchImage::kContiguous));
+    CountingFile file(*opened);
+    for (auto iteration : state) {
+      (void)iteration;
+      IOMAP_RETURN_IF_ERROR(ask(file));
+    }
+    state.counters["calls"] =
+        static_cast<double>(file.calls()) / static_cast<double>(state.iterations());
+    return absl::OkStatus();
+  };
+  Register(prefix + "get_block", [=](benchmark::State& state) {
+    return with_file(state, [bytes](File& file) -> absl::Status {
+      for (uint64_t block = 0; block < bytes / kBenchBlockSize; ++block) {
+        IOMAP_ASSIGN_OR_RETURN(const BlockAnswer answer, GetBlockOf(file, block, kBenchBlockSize));
+        benchmark::DoNotOptimize(answer);
+      }
+      return absl::OkStatus();
+    });
+  });
+  Register(prefix + "iomap", [=](benchmark::State& state) {
+    return with_file(state, [bytes](File& file) {
+      return ForEachMapping(file, &File::MapForRead, ByteRange{0, bytes},
+                            [](const Mapping& mapping, const ByteRange&) {
+                              benchmark::DoNotOptimize(mapping.address);
+                              return Walk::kContinue;
+                            });
+    });
+  });
+}
+
+absl::Status RunAll() {
+  std::vector<std::unique_ptr<BenchImage>> images;
+  for (const char* backend : {"ext4", "xfs"}) {
+    IOMAP_ASSIGN_OR_RETURN(images.emplace_back(), BenchImage::Make(backend, kExtents));
+    BenchImage& image = *images.back();
+    RegisterLookUps(image);
+    RegisterEnumerations(image);
+    RegisterFirstPasses(image);
+    RegisterGetBlock(image, "contiguous 1 GiB", kGiB);
+    RegisterGetBlock(image, "write of 1 MiB", kMiB);
+  }
+  benchmark::RunSpecifiedBenchmarks();
+  return absl::OkStatus();
+}
+
+}  // namespace
+}  // namespace iomap::tests
+
+int main(int argc, char** argv) {
+  benchmark::Initialize(&argc, argv);
+  if (benchmark::ReportUnrecognizedArguments(argc, argv)) {
+    return 2;
+  }
+  if (const std::string why = iomap::tests::WhyNoMount(); !why.empty()) {
+    std::fprintf(stderr, "skipped: %s\n", why.c_str());
+    return EXIT_FAILURE;
+  }
+  const absl::Status status = iomap::tests::RunAll();
+  if (!status.ok()) {
+    std::fprintf(stderr, "%s\n", status.ToString().c_str());
+    return EXIT_FAILURE;
+  }
+  return EXIT_SUCCESS;
+}
