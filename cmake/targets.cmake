@@ -1,7 +1,7 @@
 # The compiler settings that every target of the project shares, and the one way to add a library.
 
 add_library(iomap_settings INTERFACE)
-target_include_directories(iomap_settings INTERFACE ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR})
+target_include_directories(iomap_settings INTERFACE ${PROJECT_SOURCE_DIR})
 target_compile_options(iomap_settings INTERFACE -Wall -Wextra -Werror)
 if(IOMAP_SANITIZE)
   target_compile_options(iomap_settings INTERFACE -fsanitize=${IOMAP_SANITIZE}
