@@ -107,7 +107,7 @@ void DeclareImageOptions(CLI::App& app, ImageOptions* options) {
 
 void Configure(CLI::App& app, ImageOptions* options) {
   app.formatter(std::make_shared<HelpFormatter>());
-  app.set_help_flag("--help", "Print this and exit");
+  app.set_help_flag("-h,--help", "Print this and exit");
   DeclareImageOptions(app, options);
 }
 
@@ -176,7 +176,7 @@ ExitStatus RunCommandLine(int argc, const char* const* argv,
   CLI::App app(kDescription, "iomap");
   Configure(app, &options);
   app.set_version_flag("--version", kVersion, "Print the version and exit");
-  app.require_subcommand(1);
+  app.require_subcommand(0, 1);  // a word that is none is then named in the error
   app.footer(kFooter);
   std::vector<std::pair<CLI::App*, Command*>> table;
   for (const std::unique_ptr<Command>& command : commands) {
@@ -192,6 +192,9 @@ ExitStatus RunCommandLine(int argc, const char* const* argv,
   ExitStatus exit_status = ExitStatus::kDone;
   try {
     app.parse(argc, argv);
+    if (app.get_subcommands().empty()) {
+      throw CLI::RequiredError("A sub-command");
+    }
     for (const auto& [sub, command] : table) {
       if (sub->parsed()) {
         CheckOperands(*sub);

@@ -7,12 +7,11 @@ namespace iomap::tools {
 namespace {
 
 constexpr char kDetails[] =
-    "Prints what the FIBMAP request answers: the number of the file-system block that holds block\n"
-    "BLOCK of the file, 0 for a hole, for unwritten space and past the end. Exit status 1 where "
-    "there\n"
-    "is no such number: inline data, or a file on a realtime device. A symbolic link is followed.\n"
-    "\n"
-    "  iomap bmap disk.img:/boot/vmlinuz 0";
+    R"(Prints what the FIBMAP request answers: the number of the file-system block that holds block
+BLOCK of the file, 0 for a hole, for unwritten space and past the end. Exit status 1 where there
+is no such number: inline data, or a file on a realtime device. A symbolic link is followed.
+
+  iomap bmap disk.img:/boot/vmlinuz 0)";
 
 class BmapCommand : public TargetCommand {
  public:

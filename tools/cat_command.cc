@@ -9,10 +9,9 @@
 namespace iomap::tools {
 namespace {
 
-constexpr char kDetails[] =
-    "Holes and unwritten space are zeros. A symbolic link is followed.\n"
-    "\n"
-    "  iomap cat disk.img:/etc/hostname";
+constexpr char kDetails[] = R"(Holes and unwritten space are zeros. A symbolic link is followed.
+
+  iomap cat disk.img:/etc/hostname)";
 
 constexpr size_t kPieceBytes = 1024 * 1024;
 

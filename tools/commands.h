@@ -15,5 +15,6 @@ std::unique_ptr<Command> MakeCatCommand();
 std::unique_ptr<Command> MakeMapCommand();
 std::unique_ptr<Command> MakeSeekCommand();
 std::unique_ptr<Command> MakeBmapCommand();
+std::unique_ptr<Command> MakeReplayCommand();
 
 }  // namespace iomap::tools

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "backends/registry.h"
 #include "dax/file_device.h"
@@ -15,6 +16,10 @@ absl::StatusOr<dax::DeviceSet> OpenDevices(const std::string& image, const Image
       dax::FileDevice::OpenReadOnly(image, options.image_offset.value_or(0));
   if (absl::IsOutOfRange(main_device.status())) {
     return UsageError(main_device.status().message());
+  }
+  if (!main_device.ok() && (absl::StrContains(image, ":/") || absl::StrContains(image, ":<"))) {
+    return UsageError(absl::StrCat("an image is wanted here, not a file in one (",
+                                   main_device.status().message(), ")"));
   }
   IOMAP_RETURN_IF_ERROR(main_device.status());
   dax::DeviceSet devices;
@@ -32,11 +37,11 @@ absl::StatusOr<dax::DeviceSet> OpenDevices(const std::string& image, const Image
   return devices;
 }
 
-absl::StatusOr<std::unique_ptr<dax::Filesystem>> OpenOnDevices(
-    dax::DeviceSet devices, const ImageOptions& options, backends::DirtyJournal dirty_journal) {
-  absl::StatusOr<std::unique_ptr<dax::Filesystem>> filesystem =
-      backends::OpenFilesystem(backends::BuiltInBackends(), std::move(devices), options.backend,
-                               {.dirty_journal = dirty_journal});
+absl::StatusOr<std::unique_ptr<dax::Filesystem>> OpenOnDevices(dax::DeviceSet devices,
+                                                               const ImageOptions& options,
+                                                               const backends::OpenOptions& how) {
+  absl::StatusOr<std::unique_ptr<dax::Filesystem>> filesystem = backends::OpenFilesystem(
+      backends::BuiltInBackends(), std::move(devices), options.backend, how);
   if (absl::IsInvalidArgument(filesystem.status())) {  // --backend, or a device too many
     return UsageError(filesystem.status().message());
   }
@@ -46,9 +51,9 @@ absl::StatusOr<std::unique_ptr<dax::Filesystem>> OpenOnDevices(
 absl::StatusOr<std::unique_ptr<dax::Filesystem>> OpenImage(const std::string& image,
                                                            const ImageOptions& options) {
   IOMAP_ASSIGN_OR_RETURN(dax::DeviceSet devices, OpenDevices(image, options));
-  return OpenOnDevices(
-      std::move(devices), options,
-      options.no_replay ? backends::DirtyJournal::kIgnore : backends::DirtyJournal::kReplay);
+  return OpenOnDevices(std::move(devices), options,
+                       {.dirty_journal = options.no_replay ? backends::DirtyJournal::kIgnore
+                                                           : backends::DirtyJournal::kReplay});
 }
 
 absl::StatusOr<dax::Filesystem*> OpenedImage::Open(const std::string& image) {

@@ -22,13 +22,15 @@ struct ImageOptions {
 };
 
 // The file `image`, read-only, and the realtime device if there is one. Unavailable when the
-// operating system refuses, a UsageError when the image offset is past the end.
+// operating system refuses, a UsageError when the image offset is past the end or `image` names a
+// file in an image.
 absl::StatusOr<dax::DeviceSet> OpenDevices(const std::string& image, const ImageOptions& options);
 
 // The file system on `devices`. Errors: backends::OpenFilesystem's, those of the arguments as
 // UsageErrors.
-absl::StatusOr<std::unique_ptr<dax::Filesystem>> OpenOnDevices(
-    dax::DeviceSet devices, const ImageOptions& options, backends::DirtyJournal dirty_journal);
+absl::StatusOr<std::unique_ptr<dax::Filesystem>> OpenOnDevices(dax::DeviceSet devices,
+                                                               const ImageOptions& options,
+                                                               const backends::OpenOptions& how);
 
 // The file system in the file `image`. Errors: OpenDevices, OpenOnDevices.
 absl::StatusOr<std::unique_ptr<dax::Filesystem>> OpenImage(const std::string& image,

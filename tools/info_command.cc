@@ -15,13 +15,11 @@ namespace iomap::tools {
 namespace {
 
 constexpr char kDetails[] =
-    "Format, features, geometry, free space, the state of the journal, and of each device its "
-    "kind\n"
-    "and how stores to it become durable. An image with a dirty journal is described as it lies "
-    "on\n"
-    "the medium. Sizes are in bytes.\n"
-    "\n"
-    "  iomap info --format=json disk.img";
+    R"(Format, features, geometry, free space, the state of the journal, and of each device its kind
+and how stores to it become durable. An image with a dirty journal is described as it lies on
+the medium. Sizes are in bytes.
+
+  iomap info --format=json disk.img)";
 
 struct DeviceFacts {
   std::string description;
@@ -52,9 +50,9 @@ class InfoCommand : public Command {
       facts.push_back({device->description(), device->size()});
     }
     // Whether the journal is dirty is a part of the answer.
-    IOMAP_ASSIGN_OR_RETURN(
-        const std::unique_ptr<dax::Filesystem> filesystem,
-        OpenOnDevices(std::move(devices), options, backends::DirtyJournal::kIgnore));
+    IOMAP_ASSIGN_OR_RETURN(const std::unique_ptr<dax::Filesystem> filesystem,
+                           OpenOnDevices(std::move(devices), options,
+                                         {.dirty_journal = backends::DirtyJournal::kIgnore}));
     IOMAP_ASSIGN_OR_RETURN(const FilesystemInfo info, filesystem->info());
     if (format_.is_json()) {
       WriteJson(info, facts, output);

@@ -12,10 +12,10 @@ namespace iomap::tools {
 namespace {
 
 constexpr char kDetails[] =
-    "Names are printed one a line, in the order of their bytes, without . and .. ; json prints an\n"
-    "object an entry: name, inode, type. Anything but a directory is listed as itself.\n"
-    "\n"
-    "  iomap ls disk.img:/var/log";
+    R"(Names are printed one a line, in the order of their bytes, without . and .. ; json prints an
+object an entry: name, inode, type. Anything but a directory is listed as itself.
+
+  iomap ls disk.img:/var/log)";
 
 struct ListedEntry {
   std::string name;

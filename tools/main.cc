@@ -35,6 +35,7 @@ int main(int argc, char** argv) {
   commands.push_back(MakeMapCommand());
   commands.push_back(MakeSeekCommand());
   commands.push_back(MakeBmapCommand());
+  commands.push_back(MakeReplayCommand());
   Output output(STDOUT_FILENO);
   return static_cast<int>(RunCommandLine(argc, argv, commands, output));
 }

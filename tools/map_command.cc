@@ -15,21 +15,17 @@ namespace iomap::tools {
 namespace {
 
 constexpr char kDetails[] =
-    "Formats: filefrag prints what `filefrag -v` does, in file-system blocks, without holes; "
-    "xfs_io\n"
-    "what `fiemap -v` of xfs_io does, in 512-byte units; json one object a line, in bytes: the "
-    "file,\n"
-    "then its mappings; pbtxt the text form of the protobuf message MapReport. Neighbours that "
-    "touch\n"
-    "in the file and on the device are one mapping. Symbolic links are not followed at the end of "
-    "a\n"
-    "path: their own blocks are listed, as a directory's are.\n"
-    "\n"
-    "With --all, a file or directory that cannot be read does not end the run, but makes the exit\n"
-    "status 3: json and pbtxt list it with its error, the others name it on standard error.\n"
-    "\n"
-    "  iomap map --format=json disk.img:/var/log/a 'disk.img:<131>'\n"
-    "  iomap map --all --image-offset=1M disk.img";
+    R"(Formats: filefrag prints what `filefrag -v` does, in file-system blocks, without holes; xfs_io
+what `fiemap -v` of xfs_io does, in 512-byte units; json one object a line, in bytes: the file,
+then its mappings; pbtxt the text form of the protobuf message MapReport. Neighbours that touch
+in the file and on the device are one mapping. Symbolic links are not followed at the end of a
+path: their own blocks are listed, as a directory's are.
+
+With --all, a file or directory that cannot be read does not end the run, but makes the exit
+status 3: json and pbtxt list it with its error, the others name it on standard error.
+
+  iomap map --format=json disk.img:/var/log/a 'disk.img:<131>'
+  iomap map --all --image-offset=1M disk.img)";
 
 class MapCommand : public Command {
  public:

@@ -9,11 +9,11 @@ namespace iomap::tools {
 namespace {
 
 constexpr char kDetails[] =
-    "Prints the offset, in bytes, that lseek(2) answers for SEEK_DATA or SEEK_HOLE. Exit status 1\n"
-    "where lseek says ENXIO: OFFSET is at or past the end of file, or no data follow. A symbolic\n"
-    "link is followed.\n"
-    "\n"
-    "  iomap seek disk.img:/sparse --data 1M";
+    R"(Prints the offset, in bytes, that lseek(2) answers for SEEK_DATA or SEEK_HOLE. Exit status 1
+where lseek says ENXIO: OFFSET is at or past the end of file, or no data follow. A symbolic
+link is followed.
+
+  iomap seek disk.img:/sparse --data 1M)";
 
 class SeekCommand : public TargetCommand {
  public:

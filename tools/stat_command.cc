@@ -12,13 +12,11 @@ namespace iomap::tools {
 namespace {
 
 constexpr char kDetails[] =
-    "blocks are units of 512 bytes. json prints one object: inode, type, mode (st_mode, a "
-    "number),\n"
-    "uid, gid, nlink, size, blocks, mtime, ctime, atime (seconds, nine decimals), and the target "
-    "of\n"
-    "a symbolic link. A link is not followed. Dates are in UTC.\n"
-    "\n"
-    "  iomap stat disk.img:/etc/hostname";
+    R"(blocks are units of 512 bytes. json prints one object: inode, type, mode (st_mode, a number),
+uid, gid, nlink, size, blocks, mtime, ctime, atime (seconds, nine decimals), and the target of
+a symbolic link. A link is not followed. Dates are in UTC.
+
+  iomap stat disk.img:/etc/hostname)";
 
 // "drwxr-xr-x", as ls -l writes it.
 std::string ModeText(const Attributes& attributes) {

@@ -333,9 +333,24 @@ TEST(CommandLine, SaysInOneLineWhatIsWrong) {
                               {"seek", "a:/b", "--data=99999999999T"},
                               {"ls", "--nosuch", "a:/b"},
                               {"info", "--backend=nosuch", "a.img"},
+                              {"replay", "a.img"},
+                              {"replay", "--dry-run", "--no-replay", "a.img"},
                               {"--image-offset", "info"}}) {
     EXPECT_THAT(RunIomap(arguments), Fails(2, testing::_)) << testing::PrintToString(arguments);
   }
+}
+
+TEST(CommandLine, NamesTheWordThatIsNoSubCommand) {
+  EXPECT_THAT(RunIomap({"nosuch", "a.img"}), Fails(2, HasSubstr("nosuch")));
+  EXPECT_THAT(RunIomap({}), Fails(2, HasSubstr("sub-command")));
+}
+
+TEST(CommandLine, TellsAnImageFromAFileInOne) {
+  EXPECT_THAT(RunIomap({"info", "/nosuch.img:/"}), Fails(2, HasSubstr("not a file in one")));
+  EXPECT_THAT(RunIomap({"map", "--all", "/nosuch.img:<12>"}),
+              Fails(2, HasSubstr("not a file in one")));
+  EXPECT_THAT(RunIomap({"replay", "--dry-run", "/nosuch.img:/a"}),
+              Fails(2, HasSubstr("not a file in one")));
 }
 
 TEST(CommandLine, IsAboutTheImageWhenThatCannotBeOpened) {
