@@ -3,7 +3,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -41,8 +40,9 @@ class Device {
   // own words, when it has no memory for them.
   absl::Status Write(uint64_t address, absl::Span<const std::byte> bytes);
 
-  // What kind it is and how stores to it become durable, for `iomap info`: "file, read-only".
-  virtual std::string description() const = 0;
+  // For `iomap info`: what it is ("file", "memory"), and what makes stores to it durable.
+  virtual absl::string_view kind() const = 0;
+  virtual absl::string_view flush() const = 0;
 
  protected:
   Device() = default;

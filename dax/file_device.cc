@@ -106,9 +106,10 @@ absl::Status FileDevice::Store(uint64_t address, absl::Span<const std::byte> byt
   return absl::OkStatus();
 }
 
-std::string FileDevice::description() const {
-  return absl::StrCat(is_block_device_ ? "block device" : "file",
-                      ", mapped read-only (nothing is stored, nothing is flushed)");
+absl::string_view FileDevice::kind() const { return is_block_device_ ? "block device" : "file"; }
+
+absl::string_view FileDevice::flush() const {
+  return "nothing: opened read-only, stores stay in memory";
 }
 
 }  // namespace iomap::dax

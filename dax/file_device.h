@@ -22,7 +22,8 @@ class FileDevice : public Device {
                                                                   uint64_t image_offset);
   ~FileDevice() override;
 
-  std::string description() const override;
+  absl::string_view kind() const override;
+  absl::string_view flush() const override;
 
  private:
   absl::Status Store(uint64_t address, absl::Span<const std::byte> bytes) override;

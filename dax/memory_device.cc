@@ -9,7 +9,9 @@ MemoryDevice::MemoryDevice(std::vector<std::byte> contents) : contents_(std::mov
   set_bytes(contents_);
 }
 
-std::string MemoryDevice::description() const { return "memory (gone with the process)"; }
+absl::string_view MemoryDevice::kind() const { return "memory"; }
+
+absl::string_view MemoryDevice::flush() const { return "nothing: it ends with the process"; }
 
 absl::Status MemoryDevice::Store(uint64_t address, absl::Span<const std::byte> bytes) {
   std::memcpy(contents_.data() + address, bytes.data(), bytes.size());

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstddef>
-#include <string>
 #include <vector>
 
 #include "dax/device.h"
@@ -13,7 +12,8 @@ class MemoryDevice : public Device {
  public:
   explicit MemoryDevice(std::vector<std::byte> contents);
 
-  std::string description() const override;
+  absl::string_view kind() const override;
+  absl::string_view flush() const override;
 
  private:
   absl::Status Store(uint64_t address, absl::Span<const std::byte> bytes) override;

@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "absl/functional/function_ref.h"
@@ -59,8 +60,8 @@ struct FilesystemInfo {
   // The names that the format's own mkfs and dump programs use.
   std::vector<std::string> features = {};
   JournalState journal = JournalState::kNone;
-  // The backend's own facts: name, value.
-  std::vector<std::pair<std::string, std::string>> geometry = {};
+  // The backend's own facts: a name, with underscores for spaces, and a number or a word.
+  std::vector<std::pair<std::string, std::variant<uint64_t, std::string>>> geometry = {};
 };
 
 // One entry of a directory. `name` is the bytes on the medium; it lives as long as the call that

@@ -1,9 +1,11 @@
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
 #include "backends/open_options.h"
 #include "iomap/status_macros.h"
 #include "tools/arguments.h"
@@ -22,7 +24,8 @@ the medium. Sizes are in bytes.
   iomap info --format=json disk.img)";
 
 struct DeviceFacts {
-  std::string description;
+  absl::string_view kind;  // literals
+  absl::string_view flush;
   uint64_t size;
 };
 
@@ -47,7 +50,7 @@ class InfoCommand : public Command {
     IOMAP_ASSIGN_OR_RETURN(dax::DeviceSet devices, OpenDevices(image_, options));
     std::vector<DeviceFacts> facts;
     for (const std::unique_ptr<dax::Device>& device : devices) {
-      facts.push_back({device->description(), device->size()});
+      facts.push_back({device->kind(), device->flush(), device->size()});
     }
     // Whether the journal is dirty is a part of the answer.
     IOMAP_ASSIGN_OR_RETURN(const std::unique_ptr<dax::Filesystem> filesystem,
@@ -79,14 +82,22 @@ class InfoCommand : public Command {
     object.Member("geometry");
     JsonObject geometry(output);
     for (const auto& [name, value] : info.geometry) {
-      geometry.String(name, value);
+      if (const auto* number = std::get_if<uint64_t>(&value)) {
+        geometry.Number(name, *number);
+      } else {
+        geometry.String(name, std::get<std::string>(value));
+      }
     }
     geometry.End();
     object.Member("devices");
     absl::string_view separator = "[";
     for (const DeviceFacts& device : devices) {
       output.Append(separator);
-      JsonObject(output).String("kind", device.description).Number("size", device.size).End();
+      JsonObject(output)
+          .String("kind", device.kind)
+          .String("flush", device.flush)
+          .Number("size", device.size)
+          .End();
       separator = ",";
     }
     output.Append("]");
@@ -107,11 +118,15 @@ class InfoCommand : public Command {
         {"free inodes", absl::StrCat(info.free_inode_count)},
         {"journal", std::string(JournalStateName(info.journal))},
     };
-    lines.insert(lines.end(), info.geometry.begin(), info.geometry.end());
-    for (size_t number = 0; number < devices.size(); ++number) {
+    for (const auto& [name, value] : info.geometry) {
       lines.emplace_back(
-          absl::StrCat("device ", number),
-          absl::StrCat(devices[number].size, " bytes, ", devices[number].description));
+          absl::StrReplaceAll(name, {{"_", " "}}),
+          std::visit([](const auto& any) -> std::string { return absl::StrCat(any); }, value));
+    }
+    for (size_t number = 0; number < devices.size(); ++number) {
+      lines.emplace_back(absl::StrCat("device ", number),
+                         absl::StrCat(devices[number].size, " bytes, ", devices[number].kind, ", ",
+                                      devices[number].flush));
     }
     for (const auto& [name, value] : lines) {
       output.AppendLeft(absl::StrCat(name, ":"), kNameWidth);

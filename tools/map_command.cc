@@ -15,10 +15,10 @@ namespace iomap::tools {
 namespace {
 
 constexpr char kDetails[] =
-    R"(Formats: filefrag prints what `filefrag -v` does, in file-system blocks, without holes; xfs_io
-what `fiemap -v` of xfs_io does, in 512-byte units; json one object a line, in bytes: the file,
-then its mappings; pbtxt the text form of the protobuf message MapReport. Neighbours that touch
-in the file and on the device are one mapping. Symbolic links are not followed at the end of a
+    R"(Formats: filefrag prints what `filefrag -v` does, in file-system blocks, without holes;
+xfs_io what `fiemap -v` of xfs_io does, in 512-byte units; json one object a line, in bytes: the
+file, then its mappings; pbtxt the text form of the protobuf message MapReport. Neighbours that
+touch in the file and on the device are one mapping. Symbolic links are not followed at the end of a
 path: their own blocks are listed, as a directory's are.
 
 With --all, a file or directory that cannot be read does not end the run, but makes the exit

@@ -14,9 +14,9 @@ namespace {
 
 constexpr char kDetails[] =
     R"(With --dry-run: what the recovery of a dirty journal would do, in its order. Each line has
-the transaction's number (of XFS: the log sequence number, CYCLE,BLOCK), what is put in place, and the
-bytes of the file system that it covers. The recovery runs in memory, and nothing is written to
-the image. The last line has the sums.
+the transaction's number (of XFS: the log sequence number, CYCLE,BLOCK), what is put in place,
+and the bytes of the file system that it covers. The recovery runs in memory, and nothing is
+written to the image. The last line has the sums.
 
   iomap replay --dry-run disk.img)";
 

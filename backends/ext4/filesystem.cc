@@ -57,18 +57,18 @@ absl::StatusOr<FilesystemInfo> Filesystem::info() {
                       .features = FeatureNames(superblock.features),
                       .journal = journal_};
   const auto add = [&](absl::string_view name, uint64_t value) {
-    info.geometry.emplace_back(name, absl::StrCat(value));
+    info.geometry.emplace_back(name, value);
   };
-  add("first data block", superblock.first_data_block);
-  add("blocks per group", superblock.blocks_per_group);
-  add("blocks per cluster", superblock.blocks_per_cluster);
+  add("first_data_block", superblock.first_data_block);
+  add("blocks_per_group", superblock.blocks_per_group);
+  add("blocks_per_cluster", superblock.blocks_per_cluster);
   add("groups", superblock.group_count);
-  add("groups per flex group", uint64_t{1} << (superblock.log_groups_per_flex & 31));
-  add("inodes per group", superblock.inodes_per_group);
-  add("inode size", superblock.inode_size);
-  add("first inode", superblock.first_inode);
-  add("descriptor size", superblock.descriptor_size);
-  add("blocks on the device", volume_->readable_blocks());
+  add("groups_per_flex_group", uint64_t{1} << (superblock.log_groups_per_flex & 31));
+  add("inodes_per_group", superblock.inodes_per_group);
+  add("inode_size", superblock.inode_size);
+  add("first_inode", superblock.first_inode);
+  add("descriptor_size", superblock.descriptor_size);
+  add("blocks_on_the_device", volume_->readable_blocks());
   info.geometry.emplace_back("state", (superblock.state & kStateError) != 0   ? "errors detected"
                                       : (superblock.state & kStateValid) != 0 ? "clean"
                                                                               : "not clean");

@@ -10,12 +10,12 @@
 namespace iomap::xfs {
 namespace {
 
-std::vector<std::pair<std::string, std::string>> Geometry(const Superblock& superblock) {
-  std::vector<std::pair<std::string, std::string>> geometry;
-  const auto add = [&](absl::string_view name, const auto& value) {
-    geometry.emplace_back(std::string(name), absl::StrCat(value));
+auto Geometry(const Superblock& superblock) {
+  decltype(FilesystemInfo::geometry) geometry;
+  const auto add = [&](absl::string_view name, std::variant<uint64_t, std::string> value) {
+    geometry.emplace_back(name, std::move(value));
   };
-  add("version", superblock.version & kVersionNumberMask);
+  add("version", uint64_t{superblock.version} & kVersionNumberMask);
   add("agcount", superblock.ag_count);
   add("agblocks", superblock.ag_blocks);
   add("sectsize", superblock.sector_size);

@@ -15,7 +15,7 @@ TEST(MemoryDevice, ShowsTheBytesThatItWasGiven) {
   const MemoryDevice device({std::byte{1}, std::byte{2}, std::byte{3}});
   EXPECT_EQ(device.size(), 3u);
   EXPECT_EQ(device.bytes()[1], std::byte{2});
-  EXPECT_THAT(device.description(), HasSubstr("memory"));
+  EXPECT_EQ(device.kind(), "memory");
 }
 
 TEST(MemoryDevice, ShowsWhatIsWrittenToIt) {
