@@ -9,7 +9,6 @@
 // prose. Source: Documentation/filesystems/ext4 of Linux ("Data Structures and Algorithms").
 namespace iomap::ext4 {
 
-using backends::Be32;
 using backends::Le16;
 using backends::Le32;
 using backends::Le64;
@@ -260,19 +259,5 @@ struct DiskXattrEntry {
 static_assert(sizeof(DiskXattrEntry) == 16);
 inline constexpr uint32_t kXattrMagic = 0xEA020000;
 inline constexpr unsigned char kXattrIndexSystem = 7;
-
-// The start of jbd2's superblock, big-endian.
-struct DiskJournalSuperblock {
-  Be32 magic;
-  Be32 block_type;
-  Be32 header_sequence;
-  Be32 block_size;
-  Be32 block_count;
-  Be32 first_block;
-  Be32 sequence;
-  Be32 start;  // block of the first transaction to replay; 0: the journal is empty
-};
-static_assert(sizeof(DiskJournalSuperblock) == 32);
-inline constexpr uint32_t kJournalMagic = 0xC03B3998;
 
 }  // namespace iomap::ext4
