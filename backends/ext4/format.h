@@ -108,7 +108,6 @@ inline constexpr uint32_t kRoCompatMetadataChecksum = 0x400;
 
 // A group descriptor: the first 32 bytes, and the rest when descriptor_size is 64 or more.
 struct DiskGroupDescriptor {
-  // more
   Le32 block_bitmap_lo;
   Le32 inode_bitmap_lo;
   Le32 inode_table_lo;
@@ -130,7 +129,7 @@ struct DiskGroupDescriptor {
 static_assert(sizeof(DiskGroupDescriptor) == 64);
 static_assert(offsetof(DiskGroupDescriptor, checksum) == 0x1e);
 inline constexpr uint32_t kSmallDescriptorBytes = 32;
-inline constexpr uint16_t kGroupInodesUninitialised = 0x1;
+inline constexpr uint16_t kGroupInodesUninitialised = 0x1, kGroupBlocksUninitialised = 0x2;
 
 inline constexpr size_t kInodeBlockBytes = 60;  // i_block: extent root, block pointers, or data
 
@@ -259,5 +258,13 @@ struct DiskXattrEntry {
 static_assert(sizeof(DiskXattrEntry) == 16);
 inline constexpr uint32_t kXattrMagic = 0xEA020000;
 inline constexpr unsigned char kXattrIndexSystem = 7;
+
+// The last bytes of each block of the orphan file, behind an array of inode numbers (Le32).
+struct DiskOrphanTail {
+  Le32 magic;
+  Le32 checksum;
+};
+static_assert(sizeof(DiskOrphanTail) == 8);
+inline constexpr uint32_t kOrphanMagic = 0x0B10CA04;
 
 }  // namespace iomap::ext4

@@ -1,0 +1,235 @@
+#include "tests/replay/ext4_dirty_recipes.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <memory>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "backends/endian.h"
+#include "backends/ext4/jbd2_format.h"
+#include "backends/ext4/journal.h"
+#include "backends/ext4/journal_log.h"
+#include "dax/file_device.h"
+#include "iomap/status_macros.h"
+#include "tests/support/file_descriptor.h"
+#include "tests/support/system_error.h"
+
+namespace iomap::tests {
+namespace {
+
+absl::StatusOr<FileDescriptor> Create(const std::string& path) {
+  FileDescriptor file(open(path.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0644));
+  if (!file.is_open()) {
+    return SystemError(path);
+  }
+  return file;
+}
+
+absl::Status Write(const FileDescriptor& file, uint64_t offset, const std::string& bytes) {
+  return pwrite(file.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset)) ==
+                 static_cast<ssize_t>(bytes.size())
+             ? absl::OkStatus()
+             : SystemError("write at ", offset);
+}
+
+absl::Status Sync(const FileDescriptor& file) {
+  return fsync(file.get()) == 0 ? absl::OkStatus() : SystemError("fsync");
+}
+
+// Blocks that begin with the magic number of the journal, in a file whose data goes through it.
+class EscapedBlocks : public DirtyLoad {
+ public:
+  absl::Status Run(const std::string& mount_path, uint64_t seed) override {
+    IOMAP_RETURN_IF_ERROR(RunLoad(mount_path, {.seed = seed + 1000, .operations = 150}));
+    IOMAP_ASSIGN_OR_RETURN(const FileDescriptor file, Create(mount_path + "/escaped"));
+    for (int block = 0; block < 20; ++block) {
+      IOMAP_RETURN_IF_ERROR(Write(file, block * 4096, absl::StrCat("\xC0\x3B\x39\x98", block)));
+    }
+    return Sync(file);
+  }
+};
+
+// Directories, and files of many extents, that go away after their blocks went through the journal,
+// and files that take their place.
+class RevokedBlocks : public DirtyLoad {
+ public:
+  absl::Status Run(const std::string& mount_path, uint64_t seed) override {
+    for (int round = 0; round < 4; ++round) {
+      const std::string directory = absl::StrCat(mount_path, "/round-", round);
+      if (mkdir(directory.c_str(), 0755) != 0) {
+        return SystemError(directory);
+      }
+      for (int i = 0; i < 300; ++i) {
+        IOMAP_RETURN_IF_ERROR(Create(NameIn(directory, i)).status());
+      }
+      IOMAP_ASSIGN_OR_RETURN(FileDescriptor file, Create(directory + "/synced"));
+      IOMAP_RETURN_IF_ERROR(Sync(file));
+      for (int i = 0; i < 300; ++i) {
+        unlink(NameIn(directory, i).c_str());
+      }
+      unlink((directory + "/synced").c_str());
+      if (rmdir(directory.c_str()) != 0) {
+        return SystemError(directory);
+      }
+      IOMAP_ASSIGN_OR_RETURN(file, Create(absl::StrCat(mount_path, "/reuse-", round)));
+      IOMAP_RETURN_IF_ERROR(Write(file, 0, std::string(3'000'000, static_cast<char>('a' + round))));
+      IOMAP_RETURN_IF_ERROR(Sync(file));
+    }
+    return RunLoad(mount_path, {.seed = seed + 2000, .operations = 100});
+  }
+
+ private:
+  static std::string NameIn(const std::string& directory, int i) {
+    return absl::StrCat(directory, "/", i, std::string(100, 'n'));
+  }
+};
+
+// Files that are unlinked while they are open, and files of which preallocated space past the end
+// of file is left.
+class OpenOrphans : public DirtyLoad {
+ public:
+  absl::Status Run(const std::string& mount_path, uint64_t seed) override {
+    IOMAP_RETURN_IF_ERROR(RunLoad(mount_path, {.seed = seed + 3000, .operations = 100}));
+    for (int i = 0; i < 30; ++i) {
+      const std::string path = absl::StrCat(mount_path, "/open-", i);
+      IOMAP_ASSIGN_OR_RETURN(FileDescriptor file, Create(path));
+      IOMAP_RETURN_IF_ERROR(Write(file, i * 5000, std::string(10'000, 'o')));
+      if (unlink(path.c_str()) != 0) {
+        return SystemError(path);
+      }
+      open_.push_back(std::move(file));
+    }
+    IOMAP_ASSIGN_OR_RETURN(const FileDescriptor file, Create(mount_path + "/synced"));
+    return Sync(file);
+  }
+
+ private:
+  std::vector<FileDescriptor> open_;
+};
+
+// Small changes, each followed by an fsync(2), which become fast commits.
+class FastCommits : public DirtyLoad {
+ public:
+  absl::Status Run(const std::string& mount_path, uint64_t seed) override {
+    IOMAP_ASSIGN_OR_RETURN(const FileDescriptor first, Create(mount_path + "/first"));
+    IOMAP_RETURN_IF_ERROR(Sync(first));
+    sync();  // a full commit: the fast ones follow it
+    return RunLoad(mount_path, {.seed = seed + 4000,
+                                .operations = 120,
+                                .operations_per_sync = 3,
+                                .most_bytes = 30'000,
+                                .directories = false});
+  }
+};
+
+// Destroys a byte of the last descriptor block, or copy, of the log's last transaction, whose
+// commit block it destroys too: as if the power had gone before it was written.
+absl::Status TearLastTransaction(const std::string& image_path) {
+  dax::DeviceSet devices;
+  IOMAP_ASSIGN_OR_RETURN(devices.emplace_back(), dax::FileDevice::OpenReadOnly(image_path, 0));
+  IOMAP_ASSIGN_OR_RETURN(const std::unique_ptr<ext4::Volume> volume,
+                         ext4::Volume::Open(std::move(devices)));
+  IOMAP_ASSIGN_OR_RETURN(const ext4::Journal journal, ext4::Journal::Open(*volume));
+  IOMAP_ASSIGN_OR_RETURN(const ext4::JournalLog log, ext4::ScanLog(journal));
+  if (log.transactions.size() < 2) {
+    return absl::InternalError("fewer than two transactions");
+  }
+  const ext4::LoggedBlock& last = log.transactions.back().blocks.back();
+  const ext4::JournalSuperblock& superblock = journal.superblock();
+  const uint32_t commit =
+      last.log_block + 1 == superblock.ring_end ? superblock.ring_begin : last.log_block + 1;
+  const FileDescriptor image(open(image_path.c_str(), O_RDWR | O_CLOEXEC));
+  for (const uint32_t index : {last.log_block, commit}) {
+    IOMAP_ASSIGN_OR_RETURN(const absl::Span<const std::byte> block, journal.Block(index));
+    IOMAP_RETURN_IF_ERROR(
+        Write(image, block.data() - volume->device().bytes().data(), std::string(100, 'T')));
+  }
+  return absl::OkStatus();
+}
+
+template <typename Load>
+std::unique_ptr<DirtyLoad> Make() {
+  return std::make_unique<Load>();
+}
+
+void AddLayouts(std::vector<Ext4DirtyRecipe>& recipes) {
+  recipes.push_back(
+      {.name = "Defaults", .mkfs = {}, .facts = {"transactions", "checksums v3", "64bit"}});
+  recipes.push_back({.name = "ChecksumsV3Without64bit",
+                     .mkfs = {"-O", "^64bit"},
+                     .facts = {"transactions", "checksums v3"}});
+  recipes.push_back({.name = "NoChecksums64bit",
+                     .mkfs = {"-O", "^metadata_csum,64bit"},
+                     .facts = {"transactions", "checksums none", "64bit"}});
+  recipes.push_back({.name = "NoChecksumsWithout64bit",
+                     .mkfs = {"-O", "^metadata_csum,^64bit"},
+                     .facts = {"transactions", "checksums none"}});
+  recipes.push_back({.name = "ChecksumsV1",
+                     .mkfs = {"-O", "^metadata_csum"},
+                     .mount_options = "journal_checksum",
+                     .facts = {"transactions", "checksums v1"}});
+  recipes.push_back({.name = "AsynchronousCommits",
+                     .mkfs = {},
+                     .mount_options = "journal_async_commit,data=writeback",
+                     .facts = {"transactions", "checksums v3"}});
+  recipes.push_back({.name = "Ext3",
+                     .mkfs = {"-t", "ext3"},
+                     .options = {.operations = 900, .preallocate = false},
+                     .facts = {"transactions", "checksums none"}});
+}
+
+}  // namespace
+
+std::vector<Ext4DirtyRecipe> Ext4DirtyRecipes() {
+  std::vector<Ext4DirtyRecipe> recipes;
+  AddLayouts(recipes);
+  recipes.push_back(
+      {.name = "SmallestJournalWraps",
+       .mkfs = {"-b", "1024", "-J", "size=1"},
+       .options = {.operations = 1500, .operations_per_sync = 4, .most_bytes = 20'000},
+       .facts = {"transactions", "wrap"}});
+  recipes.push_back({.name = "EscapedBlocks",
+                     .mkfs = {},
+                     .mount_options = "data=journal",
+                     .load = &Make<EscapedBlocks>,
+                     .facts = {"transactions", "escape"}});
+  recipes.push_back({.name = "RevokedBlocks",
+                     .mkfs = {},
+                     .load = &Make<RevokedBlocks>,
+                     .facts = {"transactions", "revoke"}});
+  recipes.push_back({.name = "RevokedBlocks32",
+                     .mkfs = {"-O", "^64bit,^metadata_csum"},
+                     .load = &Make<RevokedBlocks>,
+                     .facts = {"transactions", "revoke"}});
+  recipes.push_back({.name = "TornLastTransaction",
+                     .mkfs = {},
+                     .damage = &TearLastTransaction,
+                     .facts = {"transactions", "checksums v3"}});
+  recipes.push_back({.name = "NothingFlushed",
+                     .mkfs = {},
+                     .shutdown = Shutdown::kNoFlush,
+                     .facts = {"transactions"}});
+  recipes.push_back({.name = "OrphanList",
+                     .mkfs = {"-O", "^orphan_file"},
+                     .load = &Make<OpenOrphans>,
+                     .truth = Truth::kReplayedImage,
+                     .facts = {"transactions", "orphan"}});
+  recipes.push_back({.name = "OrphanFile",
+                     .mkfs = {"-O", "orphan_file"},
+                     .load = &Make<OpenOrphans>,
+                     .truth = Truth::kReplayedImage,
+                     .facts = {"transactions", "orphan"}});
+  recipes.push_back({.name = "FastCommits",
+                     .mkfs = {"-O", "fast_commit"},
+                     .shutdown = Shutdown::kNoFlush,
+                     .load = &Make<FastCommits>,
+                     .truth = Truth::kReplayedImage,
+                     .facts = {"transactions", "fast commit"}});
+  return recipes;
+}
+
+}  // namespace iomap::tests
