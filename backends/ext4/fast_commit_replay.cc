@@ -231,6 +231,22 @@ class Replay {
     return record.Write(volume_);
   }
 
+  // An inode without links is gone, with its blocks: its number may be used again.
+  absl::Status DropLink(uint32_t inode) {
+    IOMAP_ASSIGN_OR_RETURN(const InodeRecord record, InUse(inode));
+    const DiskInode fields = record.fields();
+    const uint32_t links = fields.link_count.get() - 1u;
+    if (links == 0 && (fields.flags.get() & kInodeExtents) != 0) {
+      IOMAP_ASSIGN_OR_RETURN(ExtentEditor* const extents, ExtentsOf(inode));
+      IOMAP_RETURN_IF_ERROR(extents->Remove(0, kFileBlocks));
+    }
+    if (links == 0) {
+      directories_.erase(inode);
+      extents_.erase(inode);
+    }
+    return SetLinks(inode, links);
+  }
+
   // False when the name was there already, or there is no such directory.
   absl::StatusOr<bool> AddName(const NameRecord& name, const DiskInode& target) {
     const absl::StatusOr<InodeRecord> directory = InUse(name.directory);
@@ -296,8 +312,7 @@ class Replay {
     if (target == name.inode) {  // not so when the name has gone to another inode meanwhile
       IOMAP_ASSIGN_OR_RETURN(place, names->Remove(name.name));
     }
-    IOMAP_ASSIGN_OR_RETURN(const InodeRecord record, InUse(name.inode));
-    IOMAP_RETURN_IF_ERROR(SetLinks(name.inode, record.fields().link_count.get() - 1u));
+    IOMAP_RETURN_IF_ERROR(DropLink(name.inode));
     Tell(absl::StrCat("name in inode ", name.directory, " for inode ", name.inode, ", unlinked"),
          place);
     return absl::OkStatus();

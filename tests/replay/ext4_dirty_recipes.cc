@@ -9,8 +9,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "backends/endian.h"
-#include "backends/ext4/jbd2_format.h"
+#include "backends/ext4/fast_commit_log.h"
 #include "backends/ext4/journal.h"
 #include "backends/ext4/journal_log.h"
 #include "dax/file_device.h"
@@ -44,7 +43,8 @@ absl::Status Sync(const FileDescriptor& file) {
 class EscapedBlocks : public DirtyLoad {
  public:
   absl::Status Run(const std::string& mount_path, uint64_t seed) override {
-    IOMAP_RETURN_IF_ERROR(RunLoad(mount_path, {.seed = seed + 1000, .operations = 150}));
+    IOMAP_RETURN_IF_ERROR(
+        RunLoad(mount_path, {.first_number = 100000, .seed = seed + 1000, .operations = 150}));
     IOMAP_ASSIGN_OR_RETURN(const FileDescriptor file, Create(mount_path + "/escaped"));
     for (int block = 0; block < 20; ++block) {
       IOMAP_RETURN_IF_ERROR(Write(file, block * 4096, absl::StrCat("\xC0\x3B\x39\x98", block)));
@@ -79,7 +79,7 @@ class RevokedBlocks : public DirtyLoad {
       IOMAP_RETURN_IF_ERROR(Write(file, 0, std::string(3'000'000, static_cast<char>('a' + round))));
       IOMAP_RETURN_IF_ERROR(Sync(file));
     }
-    return RunLoad(mount_path, {.seed = seed + 2000, .operations = 100});
+    return RunLoad(mount_path, {.first_number = 100000, .seed = seed + 2000, .operations = 100});
   }
 
  private:
@@ -93,7 +93,8 @@ class RevokedBlocks : public DirtyLoad {
 class OpenOrphans : public DirtyLoad {
  public:
   absl::Status Run(const std::string& mount_path, uint64_t seed) override {
-    IOMAP_RETURN_IF_ERROR(RunLoad(mount_path, {.seed = seed + 3000, .operations = 100}));
+    IOMAP_RETURN_IF_ERROR(
+        RunLoad(mount_path, {.first_number = 100000, .seed = seed + 3000, .operations = 100}));
     for (int i = 0; i < 30; ++i) {
       const std::string path = absl::StrCat(mount_path, "/open-", i);
       IOMAP_ASSIGN_OR_RETURN(FileDescriptor file, Create(path));
@@ -115,40 +116,85 @@ class OpenOrphans : public DirtyLoad {
 class FastCommits : public DirtyLoad {
  public:
   absl::Status Run(const std::string& mount_path, uint64_t seed) override {
-    IOMAP_ASSIGN_OR_RETURN(const FileDescriptor first, Create(mount_path + "/first"));
+    const std::string directory = mount_path + "/late";
+    if (mkdir(directory.c_str(), 0755) != 0) {
+      return SystemError(directory);
+    }
+    IOMAP_ASSIGN_OR_RETURN(const FileDescriptor first, Create(directory + "/first"));
     IOMAP_RETURN_IF_ERROR(Sync(first));
     sync();  // a full commit: the fast ones follow it
-    return RunLoad(mount_path, {.seed = seed + 4000,
-                                .operations = 120,
-                                .operations_per_sync = 3,
-                                .most_bytes = 30'000,
-                                .directories = false});
+    return RunLoad(directory, {.seed = seed + 4000,
+                               .operations = 50,
+                               .operations_per_sync = 3,
+                               .most_bytes = 30'000,
+                               .directories = with_directories_});
   }
+
+ protected:
+  bool with_directories_ = false;
 };
 
-// Destroys a byte of the last descriptor block, or copy, of the log's last transaction, whose
-// commit block it destroys too: as if the power had gone before it was written.
+// The same with new directories, for which the replay has to find blocks.
+class FastCommitsOfDirectories : public FastCommits {
+ public:
+  FastCommitsOfDirectories() { with_directories_ = true; }
+};
+
+// The journal of an image, and a way to overwrite bytes of it in the image.
+class JournalOfImage {
+ public:
+  static absl::StatusOr<JournalOfImage> Open(const std::string& image_path) {
+    dax::DeviceSet devices;
+    IOMAP_ASSIGN_OR_RETURN(devices.emplace_back(), dax::FileDevice::OpenReadOnly(image_path, 0));
+    IOMAP_ASSIGN_OR_RETURN(std::unique_ptr<ext4::Volume> volume,
+                           ext4::Volume::Open(std::move(devices)));
+    IOMAP_ASSIGN_OR_RETURN(ext4::Journal journal, ext4::Journal::Open(*volume));
+    FileDescriptor image(open(image_path.c_str(), O_RDWR | O_CLOEXEC));
+    return JournalOfImage(std::move(volume), std::move(journal), std::move(image));
+  }
+
+  const ext4::Journal& journal() const { return journal_; }
+  absl::Status Overwrite(absl::Span<const std::byte> place) const {
+    return Write(image_, static_cast<uint64_t>(place.data() - volume_->device().bytes().data()),
+                 std::string(place.size(), 'T'));
+  }
+
+ private:
+  JournalOfImage(std::unique_ptr<ext4::Volume> volume, ext4::Journal journal, FileDescriptor image)
+      : volume_(std::move(volume)), journal_(std::move(journal)), image_(std::move(image)) {}
+
+  std::unique_ptr<ext4::Volume> volume_;
+  ext4::Journal journal_;
+  FileDescriptor image_;
+};
+
+// Destroys the last copy of the log's last transaction, and its commit block: as if the power had
+// gone before they were written.
 absl::Status TearLastTransaction(const std::string& image_path) {
-  dax::DeviceSet devices;
-  IOMAP_ASSIGN_OR_RETURN(devices.emplace_back(), dax::FileDevice::OpenReadOnly(image_path, 0));
-  IOMAP_ASSIGN_OR_RETURN(const std::unique_ptr<ext4::Volume> volume,
-                         ext4::Volume::Open(std::move(devices)));
-  IOMAP_ASSIGN_OR_RETURN(const ext4::Journal journal, ext4::Journal::Open(*volume));
-  IOMAP_ASSIGN_OR_RETURN(const ext4::JournalLog log, ext4::ScanLog(journal));
+  IOMAP_ASSIGN_OR_RETURN(const JournalOfImage image, JournalOfImage::Open(image_path));
+  IOMAP_ASSIGN_OR_RETURN(const ext4::JournalLog log, ext4::ScanLog(image.journal()));
   if (log.transactions.size() < 2) {
     return absl::InternalError("fewer than two transactions");
   }
-  const ext4::LoggedBlock& last = log.transactions.back().blocks.back();
-  const ext4::JournalSuperblock& superblock = journal.superblock();
-  const uint32_t commit =
-      last.log_block + 1 == superblock.ring_end ? superblock.ring_begin : last.log_block + 1;
-  const FileDescriptor image(open(image_path.c_str(), O_RDWR | O_CLOEXEC));
-  for (const uint32_t index : {last.log_block, commit}) {
-    IOMAP_ASSIGN_OR_RETURN(const absl::Span<const std::byte> block, journal.Block(index));
-    IOMAP_RETURN_IF_ERROR(
-        Write(image, block.data() - volume->device().bytes().data(), std::string(100, 'T')));
+  const uint32_t last = log.transactions.back().blocks.back().log_block;
+  const ext4::JournalSuperblock& superblock = image.journal().superblock();
+  const uint32_t commit = last + 1 == superblock.ring_end ? superblock.ring_begin : last + 1;
+  for (const uint32_t index : {last, commit}) {
+    IOMAP_ASSIGN_OR_RETURN(const absl::Span<const std::byte> block, image.journal().Block(index));
+    IOMAP_RETURN_IF_ERROR(image.Overwrite(block.first(100)));
   }
   return absl::OkStatus();
+}
+
+// Destroys the last record of the last fast commit: the others stay.
+absl::Status TearLastFastCommit(const std::string& image_path) {
+  IOMAP_ASSIGN_OR_RETURN(const JournalOfImage image, JournalOfImage::Open(image_path));
+  IOMAP_ASSIGN_OR_RETURN(const ext4::JournalLog log, ext4::ScanLog(image.journal()));
+  IOMAP_ASSIGN_OR_RETURN(
+      const std::vector<ext4::FastCommitRecord> records,
+      ext4::ScanFastCommits(image.journal(), log.next_sequence, /*inode_size=*/256));
+  return records.empty() ? absl::InternalError("no fast commits")
+                         : image.Overwrite(records.back().value.first(4));
 }
 
 template <typename Load>
@@ -227,6 +273,19 @@ std::vector<Ext4DirtyRecipe> Ext4DirtyRecipes() {
                      .mkfs = {"-O", "fast_commit"},
                      .shutdown = Shutdown::kNoFlush,
                      .load = &Make<FastCommits>,
+                     .truth = Truth::kReplayedImage,
+                     .facts = {"transactions", "fast commit"}});
+  recipes.push_back({.name = "TornLastFastCommit",
+                     .mkfs = {"-O", "fast_commit"},
+                     .shutdown = Shutdown::kNoFlush,
+                     .load = &Make<FastCommits>,
+                     .damage = &TearLastFastCommit,
+                     .truth = Truth::kReplayedImage,
+                     .facts = {"transactions", "fast commit"}});
+  recipes.push_back({.name = "FastCommitsOfDirectories",
+                     .mkfs = {"-O", "fast_commit", "-b", "4096"},
+                     .shutdown = Shutdown::kNoFlush,
+                     .load = &Make<FastCommitsOfDirectories>,
                      .truth = Truth::kReplayedImage,
                      .facts = {"transactions", "fast commit"}});
   return recipes;

@@ -7,10 +7,10 @@
 #include "absl/strings/str_join.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "iomap/status_macros.h"
 #include "tests/oracle/expectations.h"
 #include "tests/oracle/recipe_image.h"
 #include "tests/oracle/rerun.h"
+#include "tests/replay/ext4_dirty_image.h"
 #include "tests/replay/ext4_dirty_recipes.h"
 #include "tests/replay/ext4_journal_facts.h"
 #include "tests/support/command.h"
@@ -28,38 +28,10 @@ uint64_t SeedCount() {
   return text != nullptr && absl::SimpleAtoi(text, &count) && count > 0 ? count : 1;
 }
 
-absl::Status MakeImage(const Ext4DirtyRecipe& recipe, uint64_t seed, const Workshop& workshop) {
-  Recipe empty;
-  empty.image_bytes = recipe.image_bytes;
-  empty.mkfs = {"mkfs.ext4", "-q", "-F"};
-  empty.mkfs.insert(empty.mkfs.end(), recipe.mkfs.begin(), recipe.mkfs.end());
-  IOMAP_RETURN_IF_ERROR(MakeEmptyImage(empty, workshop));
-  DirtyImage dirty;
-  dirty.type = "ext4";
-  dirty.image_path = workshop.image_path();
-  dirty.mount_path = workshop.mount_path();
-  dirty.mount_options = recipe.mount_options;
-  dirty.shutdown = recipe.shutdown;
-  std::unique_ptr<DirtyLoad> load;
-  dirty.load = [&](const std::string& mount_path) -> absl::Status {
-    LoadOptions options = recipe.options;
-    options.seed = seed;
-    IOMAP_RETURN_IF_ERROR(RunLoad(mount_path, options));
-    if (recipe.load == nullptr) {
-      return absl::OkStatus();
-    }
-    load = recipe.load();
-    return load->Run(mount_path, seed);
-  };
-  dirty.release = [&] { load.reset(); };
-  IOMAP_RETURN_IF_ERROR(MakeDirty(dirty));
-  return recipe.damage == nullptr ? absl::OkStatus() : recipe.damage(workshop.image_path());
-}
-
 void ExpectLinuxReadsTheSame(const Ext4DirtyRecipe& recipe, uint64_t seed) {
   const absl::StatusOr<Workshop> workshop = Workshop::Make();
   ASSERT_THAT(workshop, IsOk());
-  ASSERT_THAT(MakeImage(recipe, seed, *workshop), IsOk());
+  ASSERT_THAT(MakeDirtyImage(recipe, seed, *workshop), IsOk());
   const auto digest_before = OutputOf({"sha256sum", workshop->image_path()});
   ASSERT_THAT(digest_before, IsOk());
 

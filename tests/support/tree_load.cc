@@ -20,7 +20,10 @@ namespace {
 class TreeLoad {
  public:
   TreeLoad(std::string root, const LoadOptions& options)
-      : options_(options), random_(options.seed), directories_{std::move(root)} {}
+      : options_(options),
+        random_(options.seed),
+        counter_(options.first_number),
+        directories_{std::move(root)} {}
 
   absl::Status Run() {
     for (int i = 0; i < options_.operations; ++i) {
@@ -164,7 +167,7 @@ class TreeLoad {
 
   const LoadOptions options_;
   std::mt19937_64 random_;
-  uint64_t counter_ = 0;
+  uint64_t counter_;
   std::vector<std::string> directories_;        // files are made in these
   std::vector<std::string> empty_directories_;  // and never in these
   std::vector<std::string> files_;

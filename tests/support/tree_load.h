@@ -9,6 +9,7 @@ namespace iomap::tests {
 
 // What RunLoad does, and how much of it.
 struct LoadOptions {
+  uint64_t first_number = 0;  // in the names: two loads of one tree need different ones
   uint64_t seed = 1;
   int operations = 400;
   int operations_per_sync = 12;   // about: an fsync(2) of what was changed last

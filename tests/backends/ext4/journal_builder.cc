@@ -201,6 +201,19 @@ void JournalBuilder::FixTail(uint32_t index) {
   }
 }
 
+void JournalBuilder::FixCopies(uint32_t index) {
+  uint64_t tag = addresses_[index] + sizeof(ext4::DiskJournalHeader);
+  bool is_last = false;
+  for (uint32_t copy = index + 1; !is_last; ++copy) {
+    PutBig(tag + offsetof(ext4::DiskJournalTag3, checksum), BlockChecksum(BlockAt(copy)), 4);
+    const uint64_t flags = image_.Get(tag + 7, 1);  // the lowest byte
+    is_last = (flags & ext4::kTagLast) != 0;
+    tag += sizeof(ext4::DiskJournalTag3) +
+           ((flags & ext4::kTagSameUuid) != 0 ? 0 : ext4::kTagUuidBytes);
+  }
+  FixTail(index);
+}
+
 void JournalBuilder::FixCommit(uint32_t index) {
   if (HasBlockChecksums()) {
     const uint64_t place = addresses_[index] + offsetof(ext4::DiskJournalCommit, checksum);
