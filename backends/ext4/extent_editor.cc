@@ -85,6 +85,10 @@ size_t ExtentEditor::RoomIn(const Node& node) const {
              : (volume_->superblock().block_size - sizeof(DiskExtentHeader)) / kRecordBytes;
 }
 
+uint64_t ExtentEditor::FirstKey(const Node& node) {
+  return node.level == 0 ? node.extents.front().file_block : node.children.front().key;
+}
+
 size_t ExtentEditor::ChildFor(const Node& node, uint64_t file_block) {
   const auto next =
       std::upper_bound(node.children.begin() + 1, node.children.end(), file_block,
@@ -136,8 +140,14 @@ void ExtentEditor::RemoveFrom(Node& node, uint64_t begin, uint64_t end) {
     for (size_t i = 0; i < node.children.size(); ++i) {
       const bool is_past = node.children[i].key >= end && i > 0;
       const bool ends_before = i + 1 < node.children.size() && node.children[i + 1].key <= begin;
-      if (!is_past && !ends_before) {
-        RemoveFrom(node.children[i], begin, end);
+      if (is_past || ends_before) {
+        continue;
+      }
+      Node& child = node.children[i];
+      RemoveFrom(child, begin, end);
+      if (child.size() > 0 && child.changed && child.key != FirstKey(child)) {
+        child.key = FirstKey(child);  // an index names the first block below it
+        node.changed = true;
       }
     }
     const size_t count = node.children.size();
@@ -224,13 +234,12 @@ absl::Status ExtentEditor::GrowRoot() {
         absl::StrCat("ext4 inode ", inode_, ": extent tree of depth ", root_.level, " is full"));
   }
   IOMAP_ASSIGN_OR_RETURN(const uint64_t block, NewBlock());
-  Node child{
-      .block = block,
-      .level = root_.level,
-      .key = root_.level == 0 ? root_.extents.front().file_block : root_.children.front().key,
-      .extents = std::move(root_.extents),
-      .children = std::move(root_.children),
-      .changed = true};
+  Node child{.block = block,
+             .level = root_.level,
+             .key = FirstKey(root_),
+             .extents = std::move(root_.extents),
+             .children = std::move(root_.children),
+             .changed = true};
   root_ = Node{.level = child.level + 1, .extents = {}, .children = {}};
   root_.children.push_back(std::move(child));
   return absl::OkStatus();

@@ -54,6 +54,7 @@ class ExtentEditor {
 
   absl::Status ReadChildren(const Inode& inode, const backends::TreeNode& parsed,
                             const backends::TreePlace& place, Node& node);
+  static uint64_t FirstKey(const Node& node);
   static size_t ChildFor(const Node& node, uint64_t file_block);
   static size_t PositionIn(const Node& leaf, uint64_t file_block);
   size_t RoomIn(const Node& node) const;

@@ -34,7 +34,6 @@ namespace {
 absl::StatusOr<bool> ReplayJournal(Volume& volume, const backends::ReplayObserver& on_replay) {
   IOMAP_ASSIGN_OR_RETURN(const Journal journal, Journal::Open(volume));
   IOMAP_ASSIGN_OR_RETURN(const JournalLog log, ScanLog(journal));
-  IOMAP_RETURN_IF_ERROR(ReplayLog(volume, journal, log, on_replay));
   std::vector<FastCommitRecord> fast_commits;
   if (journal.superblock().has_fast_commits) {
     IOMAP_ASSIGN_OR_RETURN(

@@ -32,7 +32,7 @@ absl::Status MakeDirtyImage(const Ext4DirtyRecipe& recipe, uint64_t seed,
       return absl::OkStatus();
     }
     load = recipe.load();
-    return load->Run(mount_path, seed);
+    return load->Run(workshop, seed);
   };
   dirty.release = [&] { load.reset(); };
   IOMAP_RETURN_IF_ERROR(MakeDirty(dirty));

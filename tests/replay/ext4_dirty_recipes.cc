@@ -14,6 +14,7 @@
 #include "backends/ext4/journal_log.h"
 #include "dax/file_device.h"
 #include "iomap/status_macros.h"
+#include "tests/replay/ext4_journal_facts.h"
 #include "tests/support/file_descriptor.h"
 #include "tests/support/system_error.h"
 
@@ -42,7 +43,8 @@ absl::Status Sync(const FileDescriptor& file) {
 // Blocks that begin with the magic number of the journal, in a file whose data goes through it.
 class EscapedBlocks : public DirtyLoad {
  public:
-  absl::Status Run(const std::string& mount_path, uint64_t seed) override {
+  absl::Status Run(const Workshop& workshop, uint64_t seed) override {
+    const std::string mount_path = workshop.mount_path();
     IOMAP_RETURN_IF_ERROR(
         RunLoad(mount_path, {.first_number = 100000, .seed = seed + 1000, .operations = 150}));
     IOMAP_ASSIGN_OR_RETURN(const FileDescriptor file, Create(mount_path + "/escaped"));
@@ -53,11 +55,36 @@ class EscapedBlocks : public DirtyLoad {
   }
 };
 
+// Small transactions until the log goes from the end of the journal on at its beginning.
+class WrappedLog : public DirtyLoad {
+ public:
+  absl::Status Run(const Workshop& workshop, uint64_t seed) override {
+    constexpr int kMostRounds = 200;
+    for (int round = 0; round < kMostRounds; ++round) {
+      const std::string directory = absl::StrCat(workshop.mount_path(), "/round-", round);
+      if (mkdir(directory.c_str(), 0755) != 0) {
+        return SystemError(directory);
+      }
+      IOMAP_RETURN_IF_ERROR(RunLoad(directory, {.seed = seed + 5000 + round,
+                                                .operations = 30,
+                                                .operations_per_sync = 4,
+                                                .most_bytes = 4000}));
+      // What the kernel has written so far can be read in the image.
+      const auto facts = JournalFactsOf(workshop.image_path());
+      if (facts.ok() && facts->contains("wrap")) {
+        return absl::OkStatus();
+      }
+    }
+    return absl::InternalError("the log does not wrap");
+  }
+};
+
 // Directories, and files of many extents, that go away after their blocks went through the journal,
 // and files that take their place.
 class RevokedBlocks : public DirtyLoad {
  public:
-  absl::Status Run(const std::string& mount_path, uint64_t seed) override {
+  absl::Status Run(const Workshop& workshop, uint64_t seed) override {
+    const std::string mount_path = workshop.mount_path();
     for (int round = 0; round < 4; ++round) {
       const std::string directory = absl::StrCat(mount_path, "/round-", round);
       if (mkdir(directory.c_str(), 0755) != 0) {
@@ -92,7 +119,8 @@ class RevokedBlocks : public DirtyLoad {
 // of file is left.
 class OpenOrphans : public DirtyLoad {
  public:
-  absl::Status Run(const std::string& mount_path, uint64_t seed) override {
+  absl::Status Run(const Workshop& workshop, uint64_t seed) override {
+    const std::string mount_path = workshop.mount_path();
     IOMAP_RETURN_IF_ERROR(
         RunLoad(mount_path, {.first_number = 100000, .seed = seed + 3000, .operations = 100}));
     for (int i = 0; i < 30; ++i) {
@@ -115,7 +143,8 @@ class OpenOrphans : public DirtyLoad {
 // Small changes, each followed by an fsync(2), which become fast commits.
 class FastCommits : public DirtyLoad {
  public:
-  absl::Status Run(const std::string& mount_path, uint64_t seed) override {
+  absl::Status Run(const Workshop& workshop, uint64_t seed) override {
+    const std::string mount_path = workshop.mount_path();
     const std::string directory = mount_path + "/late";
     if (mkdir(directory.c_str(), 0755) != 0) {
       return SystemError(directory);
@@ -233,11 +262,10 @@ void AddLayouts(std::vector<Ext4DirtyRecipe>& recipes) {
 std::vector<Ext4DirtyRecipe> Ext4DirtyRecipes() {
   std::vector<Ext4DirtyRecipe> recipes;
   AddLayouts(recipes);
-  recipes.push_back(
-      {.name = "SmallestJournalWraps",
-       .mkfs = {"-b", "1024", "-J", "size=1"},
-       .options = {.operations = 1500, .operations_per_sync = 4, .most_bytes = 20'000},
-       .facts = {"transactions", "wrap"}});
+  recipes.push_back({.name = "SmallestJournalWraps",
+                     .mkfs = {"-b", "1024", "-J", "size=1"},
+                     .load = &Make<WrappedLog>,
+                     .facts = {"transactions", "wrap"}});
   recipes.push_back({.name = "EscapedBlocks",
                      .mkfs = {},
                      .mount_options = "data=journal",

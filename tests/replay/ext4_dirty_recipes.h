@@ -9,18 +9,19 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "tests/oracle/recipe_image.h"
 #include "tests/oracle/tree_comparison.h"
 #include "tests/support/dirty_image.h"
 #include "tests/support/tree_load.h"
 
 namespace iomap::tests {
 
-// Changes that are made to a mounted file system before it is shut down, and what stays open
-// meanwhile.
+// Changes that are made to the image of a workshop while it is mounted, before it is shut down, and
+// what stays open meanwhile.
 class DirtyLoad {
  public:
   virtual ~DirtyLoad() = default;
-  virtual absl::Status Run(const std::string& mount_path, uint64_t seed) = 0;
+  virtual absl::Status Run(const Workshop& workshop, uint64_t seed) = 0;
 };
 
 // How to make one ext4 image with a dirty journal of one kind.

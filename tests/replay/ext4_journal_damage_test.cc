@@ -86,7 +86,7 @@ TEST_P(Ext4JournalDamage, IsAnErrorOrReadOn) {
   IOMAP_SKIP_IF(WhyNoMount());
   SCOPED_TRACE(RerunLine());
   Ext4DirtyRecipe recipe = Ext4DirtyRecipes()[GetParam()];
-  recipe.image_bytes = uint64_t{24} << 20;
+  recipe.image_bytes = uint64_t{48} << 20;
   const absl::StatusOr<Workshop> workshop = Workshop::Make();
   ASSERT_THAT(workshop, IsOk());
   ASSERT_THAT(MakeDirtyImage(recipe, Seed(), *workshop), IsOk());

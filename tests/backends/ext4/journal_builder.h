@@ -57,8 +57,8 @@ class JournalBuilder {
   // Makes the checksum at the end of a descriptor or revoke block, or of a commit block, right.
   void FixTail(uint32_t index);
   void FixCommit(uint32_t index);
-  // Makes the checksums in the tags of a descriptor with checksum version 3 those of its copies, and
-  // its own right.
+  // Makes the checksums in the tags of a descriptor with checksum version 3 those of its copies,
+  // and its own right.
   void FixCopies(uint32_t index);
 
   // Puts `records` into the fast-commit area, from its block `index` on.

@@ -86,16 +86,15 @@ TEST_P(Ext4JournalLayouts, PutsTheLastCopyInPlaceInOrder) {
   EXPECT_EQ(ByteOf(kFree), 4u);
   EXPECT_EQ(ByteOf(kFree + 1), 2u);
   EXPECT_EQ(ByteOf(kFree + 2), 3u);
-  EXPECT_THAT(actions_, ElementsAre("17: block 8000", "17: block 8001", "17: block 8002",
-                                    "18: block 8000"));
+  EXPECT_THAT(actions_,
+              ElementsAre("17: block 8000", "17: block 8001", "17: block 8002", "18: block 8000"));
 }
 
 TEST_P(Ext4JournalLayouts, GivesAnEscapedBlockItsMagicBack) {
   journal_->Write({{kFree, 7, kJournalMagic}});
   journal_->Commit();
   ASSERT_THAT(Recover(), IsOk());
-  EXPECT_EQ(backends::Load<Be32>(volume_->device().bytes().data() + kFree * kBlock),
-            kJournalMagic);
+  EXPECT_EQ(backends::Load<Be32>(volume_->device().bytes().data() + kFree * kBlock), kJournalMagic);
   EXPECT_EQ(ByteOf(kFree), 7u);
 }
 
@@ -314,8 +313,7 @@ TEST_F(Ext4JournalRecovery, RefusesARevokeBlockThatIsFullerThanABlock) {
 
 TEST_F(Ext4JournalRecovery, RefusesFeaturesThatAreNotKnownByName) {
   journal_->PutSuperblock(offsetof(DiskJournalSuperblock, feature_incompat), 0x53);
-  EXPECT_THAT(Recover(),
-              StatusIs(absl::StatusCode::kUnimplemented, HasSubstr("incompat 0x40")));
+  EXPECT_THAT(Recover(), StatusIs(absl::StatusCode::kUnimplemented, HasSubstr("incompat 0x40")));
 }
 
 TEST_F(Ext4JournalRecovery, RefusesAWrongSuperblock) {
@@ -342,9 +340,9 @@ TEST_F(Ext4JournalRecovery, RefusesAWrongSuperblock) {
 TEST_F(Ext4JournalRecovery, RefusesAnExternalJournalThatNeedsRecovery) {
   image_->Put(kSuperblockOffset + offsetof(DiskSuperblock, journal_inode), 0, 4);
   image_->FixSuperblock();
-  EXPECT_THAT(image_->Open(), StatusIs(absl::StatusCode::kUnimplemented,
-                                       AllOf(HasSubstr("device of its own"),
-                                             HasSubstr("--no-replay"))));
+  EXPECT_THAT(image_->Open(),
+              StatusIs(absl::StatusCode::kUnimplemented,
+                       AllOf(HasSubstr("device of its own"), HasSubstr("--no-replay"))));
   const auto ignored = image_->Open({.dirty_journal = backends::DirtyJournal::kIgnore});
   ASSERT_THAT(ignored, IsOk());
   EXPECT_EQ((*ignored)->info().value().journal, JournalState::kExternal);
