@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "backends/ext4/fast_commit_log.h"
 #include "backends/ext4/fast_commit_replay.h"
 #include "backends/ext4/format.h"
@@ -45,10 +46,7 @@ absl::StatusOr<bool> ReplayJournal(Volume& volume, const backends::ReplayObserve
   return !log.transactions.empty() || !fast_commits.empty();
 }
 
-}  // namespace
-
-absl::StatusOr<JournalState> RecoverJournal(Volume& volume,
-                                            const backends::ReplayObserver& on_replay) {
+absl::StatusOr<JournalState> Recover(Volume& volume, const backends::ReplayObserver& on_replay) {
   IOMAP_ASSIGN_OR_RETURN(const JournalState state, ReadJournalState(volume));
   if (state == JournalState::kExternal) {
     return absl::UnimplementedError(
@@ -67,6 +65,18 @@ absl::StatusOr<JournalState> RecoverJournal(Volume& volume,
     return JournalState::kReplayed;
   }
   return state == JournalState::kDirty ? JournalState::kClean : state;
+}
+
+}  // namespace
+
+absl::StatusOr<JournalState> RecoverJournal(Volume& volume,
+                                            const backends::ReplayObserver& on_replay) {
+  absl::StatusOr<JournalState> state = Recover(volume, on_replay);
+  if (absl::IsNotFound(state.status()) || absl::IsFailedPrecondition(state.status())) {
+    // The journal speaks of an inode that is not there, or is of the wrong kind.
+    return absl::DataLossError(absl::StrCat("ext4 journal recovery: ", state.status().message()));
+  }
+  return state;
 }
 
 }  // namespace iomap::ext4
