@@ -28,12 +28,13 @@ class Directory {
   absl::StatusOr<InodeNumber> LookUp(absl::string_view name) const;
   absl::Status Read(uint64_t cookie, absl::FunctionRef<bool(const DirectoryEntry&)> entry) const;
 
- private:
-  Directory(Volume& volume, std::shared_ptr<File> file);
-
   uint64_t block_count() const;
   // Block `index`, verified. DataLoss when it is a hole or lies outside the directory.
   absl::StatusOr<absl::Span<const std::byte>> Block(uint64_t index) const;
+
+ private:
+  Directory(Volume& volume, std::shared_ptr<File> file);
+
   absl::StatusOr<std::optional<InodeNumber>> FindInBlock(uint64_t index,
                                                          absl::string_view name) const;
   absl::StatusOr<std::optional<InodeNumber>> FindByIndex(absl::string_view name) const;

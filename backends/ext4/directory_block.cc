@@ -1,5 +1,7 @@
 #include "backends/ext4/directory_block.h"
 
+#include <cstring>
+
 #include "absl/strings/str_cat.h"
 #include "backends/crc32c.h"
 #include "backends/endian.h"
@@ -15,16 +17,6 @@ using Bytes = absl::Span<const std::byte>;
 constexpr size_t kLeastRecord = 12;  // a header and a name of one to four bytes
 constexpr size_t kRootEntriesOffset = kIndexRootInfoOffset + sizeof(DiskIndexRootInfo);
 constexpr size_t kNodeEntriesOffset = sizeof(DiskDirectoryEntry);
-
-// Lengths have the block size's 16 bits; with 64 KiB blocks the two lowest, always 0, stand for
-// bits 16 and 17, and 65535 and 0 for a whole block.
-size_t RecordLength(const DiskDirectoryEntry& entry, uint32_t block_size) {
-  const uint32_t length = entry.record_length.get();
-  if (block_size < 65536) {
-    return length;
-  }
-  return length == 0 || length == 65535 ? block_size : (length & 0xFFFC) | (length & 3) << 16;
-}
 
 absl::Status Damaged(const Inode& directory, uint64_t offset, absl::string_view what,
                      uint64_t value, absl::string_view expected) {
@@ -82,6 +74,21 @@ absl::Status CheckIndexTail(const Inode& directory, uint64_t index, uint64_t off
 }
 
 }  // namespace
+
+size_t RecordLength(const DiskDirectoryEntry& entry, uint32_t block_size) {
+  const uint32_t length = entry.record_length.get();
+  if (block_size < 65536) {
+    return length;
+  }
+  return length == 0 || length == 65535 ? block_size : (length & 0xFFFC) | (length & 3) << 16;
+}
+
+uint16_t EncodedRecordLength(size_t length, uint32_t block_size) {
+  if (block_size < 65536) {
+    return static_cast<uint16_t>(length);
+  }
+  return static_cast<uint16_t>(length == block_size ? 65535 : (length & 0xFFFC) | length >> 16);
+}
 
 absl::Status ForEachEntry(const Volume& volume, const Inode& directory, const EntrySpace& space,
                           size_t begin, absl::FunctionRef<bool(const RawEntry&)> entry) {
@@ -144,6 +151,24 @@ absl::Status CheckDirectoryBlock(const Volume& volume, const Inode& directory, u
   const uint64_t offset = index << volume.superblock().block_shift;
   return IsIndexBlock(directory, index, bytes) ? CheckIndexTail(directory, index, offset, bytes)
                                                : CheckLinearTail(volume, directory, offset, bytes);
+}
+
+size_t LinearEntryBytes(const Superblock& superblock) {
+  return superblock.block_size -
+         (superblock.has_metadata_checksums() ? sizeof(DiskDirectoryTail) : 0);
+}
+
+void PutLinearTail(const Superblock& superblock, uint32_t checksum_seed,
+                   absl::Span<std::byte> block) {
+  if (!superblock.has_metadata_checksums()) {
+    return;
+  }
+  const size_t offset = LinearEntryBytes(superblock);
+  DiskDirectoryTail tail{};
+  tail.record_length.set(sizeof tail);
+  tail.file_type = kDirectoryTailType;
+  tail.checksum.set(backends::ExtendCrc32c(checksum_seed, block.first(offset)));
+  std::memcpy(block.data() + offset, &tail, sizeof tail);
 }
 
 }  // namespace iomap::ext4

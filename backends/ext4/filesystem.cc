@@ -11,7 +11,7 @@
 #include "backends/ext4/features.h"
 #include "backends/ext4/file.h"
 #include "backends/ext4/format.h"
-#include "backends/ext4/journal.h"
+#include "backends/ext4/journal_recovery.h"
 #include "backends/ext4/volume.h"
 #include "backends/open_files.h"
 #include "backends/uuid.h"
@@ -123,17 +123,16 @@ absl::StatusOr<std::string> Filesystem::ReadLink(InodeNumber link) {
   return target;
 }
 
-absl::StatusOr<JournalState> CheckJournal(const Volume& volume,
-                                          backends::DirtyJournal dirty_journal) {
-  const absl::StatusOr<JournalState> state = ReadJournalState(volume);
-  if (dirty_journal == backends::DirtyJournal::kIgnore) {
-    return state.ok() ? *state : JournalState::kDamaged;
+// Replays the journal, or finds what state it is left in.
+absl::StatusOr<JournalState> PrepareJournal(Volume& volume, const backends::OpenOptions& options) {
+  if (options.dirty_journal == backends::DirtyJournal::kIgnore) {
+    return ReadJournalState(volume).value_or(JournalState::kDamaged);
   }
-  IOMAP_RETURN_IF_ERROR(state.status());
-  if (*state == JournalState::kDirty) {
-    return absl::UnimplementedError(
-        "ext4 journal needs recovery: changes are not in place yet; --no-replay reads what lies "
-        "there");
+  absl::StatusOr<JournalState> state = RecoverJournal(volume, options.on_replay);
+  if (!state.ok()) {
+    return absl::Status(
+        state.status().code(),
+        absl::StrCat(state.status().message(), "; --no-replay reads what lies on the medium"));
   }
   return state;
 }
@@ -152,7 +151,7 @@ absl::StatusOr<std::unique_ptr<dax::Filesystem>> OpenFilesystem(
     return absl::InvalidArgumentError("ext4 has no realtime device");
   }
   IOMAP_ASSIGN_OR_RETURN(std::unique_ptr<Volume> volume, Volume::Open(std::move(devices)));
-  IOMAP_ASSIGN_OR_RETURN(const JournalState journal, CheckJournal(*volume, options.dirty_journal));
+  IOMAP_ASSIGN_OR_RETURN(const JournalState journal, PrepareJournal(*volume, options));
   return std::make_unique<Filesystem>(std::move(volume), journal);
 }
 

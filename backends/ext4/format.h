@@ -9,7 +9,6 @@
 // prose. Source: Documentation/filesystems/ext4 of Linux ("Data Structures and Algorithms").
 namespace iomap::ext4 {
 
-using backends::Be32;
 using backends::Le16;
 using backends::Le32;
 using backends::Le64;
@@ -109,7 +108,6 @@ inline constexpr uint32_t kRoCompatMetadataChecksum = 0x400;
 
 // A group descriptor: the first 32 bytes, and the rest when descriptor_size is 64 or more.
 struct DiskGroupDescriptor {
-  // more
   Le32 block_bitmap_lo;
   Le32 inode_bitmap_lo;
   Le32 inode_table_lo;
@@ -131,7 +129,7 @@ struct DiskGroupDescriptor {
 static_assert(sizeof(DiskGroupDescriptor) == 64);
 static_assert(offsetof(DiskGroupDescriptor, checksum) == 0x1e);
 inline constexpr uint32_t kSmallDescriptorBytes = 32;
-inline constexpr uint16_t kGroupInodesUninitialised = 0x1;
+inline constexpr uint16_t kGroupInodesUninitialised = 0x1, kGroupBlocksUninitialised = 0x2;
 
 inline constexpr size_t kInodeBlockBytes = 60;  // i_block: extent root, block pointers, or data
 
@@ -261,18 +259,12 @@ static_assert(sizeof(DiskXattrEntry) == 16);
 inline constexpr uint32_t kXattrMagic = 0xEA020000;
 inline constexpr unsigned char kXattrIndexSystem = 7;
 
-// The start of jbd2's superblock, big-endian.
-struct DiskJournalSuperblock {
-  Be32 magic;
-  Be32 block_type;
-  Be32 header_sequence;
-  Be32 block_size;
-  Be32 block_count;
-  Be32 first_block;
-  Be32 sequence;
-  Be32 start;  // block of the first transaction to replay; 0: the journal is empty
+// The last bytes of each block of the orphan file, behind an array of inode numbers (Le32).
+struct DiskOrphanTail {
+  Le32 magic;
+  Le32 checksum;
 };
-static_assert(sizeof(DiskJournalSuperblock) == 32);
-inline constexpr uint32_t kJournalMagic = 0xC03B3998;
+static_assert(sizeof(DiskOrphanTail) == 8);
+inline constexpr uint32_t kOrphanMagic = 0x0B10CA04;
 
 }  // namespace iomap::ext4

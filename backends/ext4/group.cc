@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstring>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "backends/crc32c.h"
@@ -37,19 +38,29 @@ uint16_t DescriptorChecksum(const Superblock& superblock, uint32_t group, Bytes 
   return ExtendCrc16(crc, descriptor.subspan(kEnd));
 }
 
+// The bytes of one descriptor, and where they lie.
+struct DescriptorPlace {
+  uint64_t block = 0;
+  uint64_t offset = 0;  // in the block
+};
+
+DescriptorPlace PlaceOf(const Superblock& superblock, uint64_t group) {
+  const uint64_t descriptors_per_block = superblock.block_size / superblock.descriptor_size;
+  return DescriptorPlace{superblock.DescriptorBlock(group),
+                         group % descriptors_per_block * superblock.descriptor_size};
+}
+
 }  // namespace
 
 absl::StatusOr<Group> ReadGroup(const Volume& volume, uint64_t group) {
   const Superblock& superblock = volume.superblock();
-  const uint64_t block = superblock.DescriptorBlock(group);
-  const uint64_t descriptors_per_block = superblock.block_size / superblock.descriptor_size;
+  const DescriptorPlace place = PlaceOf(superblock, group);
   const auto damaged = [&](absl::string_view what, uint64_t value, absl::string_view expected) {
-    return absl::DataLossError(absl::StrCat("ext4 group descriptor ", group, ", block ", block,
-                                            ": ", what, " ", value, ", ", expected));
+    return absl::DataLossError(absl::StrCat("ext4 group descriptor ", group, ", block ",
+                                            place.block, ": ", what, " ", value, ", ", expected));
   };
-  IOMAP_ASSIGN_OR_RETURN(const Bytes table, volume.Block(block));
-  const Bytes bytes = table.subspan(group % descriptors_per_block * superblock.descriptor_size,
-                                    superblock.descriptor_size);
+  IOMAP_ASSIGN_OR_RETURN(const Bytes table, volume.Block(place.block));
+  const Bytes bytes = table.subspan(place.offset, superblock.descriptor_size);
   DiskGroupDescriptor disk{};
   std::memcpy(&disk, bytes.data(), std::min(sizeof disk, bytes.size()));
   if (superblock.has_group_checksums()) {
@@ -80,7 +91,34 @@ absl::StatusOr<Group> ReadGroup(const Volume& volume, uint64_t group) {
     const bool uninitialised = (disk.flags.get() & kGroupInodesUninitialised) != 0;
     parsed.initialised_inodes = uninitialised ? 0 : superblock.inodes_per_group - unused;
   }
+  parsed.block_bitmap_block = disk.block_bitmap_lo.get() | uint64_t{disk.block_bitmap_hi.get()}
+                                                               << 32;
+  parsed.has_block_bitmap =
+      !superblock.has_group_checksums() || (disk.flags.get() & kGroupBlocksUninitialised) == 0;
   return parsed;
+}
+
+absl::Status InitialiseInodes(Volume& volume, uint64_t group, uint32_t count) {
+  const Superblock& superblock = volume.superblock();
+  IOMAP_ASSIGN_OR_RETURN(const Group before, ReadGroup(volume, group));
+  if (count <= before.initialised_inodes) {
+    return absl::OkStatus();
+  }
+  const DescriptorPlace place = PlaceOf(superblock, group);
+  IOMAP_ASSIGN_OR_RETURN(const Bytes table, volume.Block(place.block));
+  const Bytes lying = table.subspan(place.offset, superblock.descriptor_size);
+  std::vector<std::byte> bytes(lying.begin(), lying.end());
+  DiskGroupDescriptor disk{};
+  const size_t known = std::min(sizeof disk, bytes.size());
+  std::memcpy(&disk, bytes.data(), known);
+  const uint32_t unused = superblock.inodes_per_group - count;
+  disk.unused_inodes_lo.set(static_cast<uint16_t>(unused));
+  disk.unused_inodes_hi.set(static_cast<uint16_t>(unused >> 16));
+  disk.flags.set(disk.flags.get() & static_cast<uint16_t>(~kGroupInodesUninitialised));
+  std::memcpy(bytes.data(), &disk, known);
+  backends::Store<Le16>(bytes.data() + offsetof(DiskGroupDescriptor, checksum),
+                        DescriptorChecksum(superblock, static_cast<uint32_t>(group), bytes));
+  return volume.device().Write((place.block << superblock.block_shift) + place.offset, bytes);
 }
 
 }  // namespace iomap::ext4

@@ -12,10 +12,15 @@ struct Group {
   uint64_t inode_table_block = 0;
   // Inodes of the group from this index on were never used; their part of the table may be garbage.
   uint32_t initialised_inodes = 0;
+  uint64_t block_bitmap_block = 0;
+  bool has_block_bitmap = false;  // false: the bitmap was never written
 };
 
 // Reads descriptor `group`, below the volume's group count, with its checksum. DataLoss, with the
 // group and the block, when it is damaged.
 absl::StatusOr<Group> ReadGroup(const Volume& volume, uint64_t group);
+
+// Says in descriptor `group` that its first `count` inodes at least may be in use.
+absl::Status InitialiseInodes(Volume& volume, uint64_t group, uint32_t count);
 
 }  // namespace iomap::ext4

@@ -4,8 +4,7 @@
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
-#include "backends/crc32c.h"
-#include "backends/ext4/group.h"
+#include "backends/ext4/inode_record.h"
 #include "iomap/byte_range.h"
 #include "iomap/status_macros.h"
 
@@ -22,36 +21,12 @@ absl::Status Damaged(uint64_t number, absl::string_view what, uint64_t value,
       absl::StrCat("ext4 inode ", number, ": ", what, " ", value, ", ", expected));
 }
 
-std::array<std::byte, 4> LittleEndianBytes(uint32_t value) {
-  std::array<std::byte, 4> bytes;
-  for (size_t i = 0; i < bytes.size(); ++i) {
-    bytes[i] = static_cast<std::byte>(value >> (8 * i));
-  }
-  return bytes;
-}
-
-// The bytes of the record behind the first 128 that have a meaning of their own.
-uint32_t ExtraBytes(Bytes record, const DiskInode& disk) {
-  return record.size() > kSmallInodeBytes ? disk.extra_isize.get() : 0;
-}
-
 absl::Status CheckChecksum(uint32_t number, uint32_t seed, Bytes record, const DiskInode& disk) {
-  constexpr size_t kLo = offsetof(DiskInode, checksum_lo);
-  constexpr size_t kHi = offsetof(DiskInode, checksum_hi);
-  const bool has_hi = ExtraBytes(record, disk) >= kHi + sizeof(Le16) - kSmallInodeBytes;
-  uint32_t crc = backends::ExtendCrc32c(seed, record.first(kLo));
-  crc = backends::ExtendCrc32cByZeros(crc, sizeof(Le16));
-  Bytes rest = record.subspan(kLo + sizeof(Le16));
-  if (has_hi) {
-    const size_t before_hi = kHi - kLo - sizeof(Le16);
-    crc = backends::ExtendCrc32c(crc, rest.first(before_hi));
-    crc = backends::ExtendCrc32cByZeros(crc, sizeof(Le16));
-    rest = rest.subspan(before_hi + sizeof(Le16));
-  }
-  crc = backends::ExtendCrc32c(crc, rest);
+  const bool has_hi =
+      ExtraInodeBytes(record) >= offsetof(DiskInode, checksum_hi) + sizeof(Le16) - kSmallInodeBytes;
   const uint32_t stored =
       disk.checksum_lo.get() | (has_hi ? uint32_t{disk.checksum_hi.get()} << 16 : 0);
-  const uint32_t computed = has_hi ? crc : crc & 0xFFFF;
+  const uint32_t computed = InodeRecordChecksum(seed, record);
   if (stored != computed) {
     return Damaged(number, "checksum", stored, absl::StrCat("computed ", computed));
   }
@@ -122,13 +97,12 @@ absl::StatusOr<Inode> ParseInode(const Superblock& superblock, uint32_t number, 
   if (is_free) {
     return absl::NotFoundError(absl::StrCat("ext4 inode ", number, ": not in use"));
   }
-  const uint32_t extra_bytes = ExtraBytes(record, disk);
+  const uint32_t extra_bytes = ExtraInodeBytes(record);
   if (extra_bytes > record.size() - std::min<size_t>(record.size(), kSmallInodeBytes)) {
     return Damaged(number, "extra_isize", extra_bytes,
                    absl::StrCat("an inode has ", record.size(), " bytes"));
   }
-  uint32_t seed = backends::ExtendCrc32c(superblock.checksum_seed, LittleEndianBytes(number));
-  seed = backends::ExtendCrc32c(seed, LittleEndianBytes(disk.generation.get()));
+  const uint32_t seed = InodeChecksumSeed(superblock, number, disk.generation.get());
   if (superblock.has_metadata_checksums()) {
     IOMAP_RETURN_IF_ERROR(CheckChecksum(number, seed, record, disk));
   }
@@ -148,27 +122,14 @@ absl::StatusOr<Inode> ParseInode(const Superblock& superblock, uint32_t number, 
 }  // namespace
 
 absl::StatusOr<Inode> ReadInode(const Volume& volume, uint64_t number) {
-  const Superblock& superblock = volume.superblock();
-  if (number == 0 || number > superblock.inode_count) {
-    return absl::NotFoundError(
-        absl::StrCat("ext4 inode ", number, ": the file system has 1 to ", superblock.inode_count));
-  }
-  const uint64_t group_number = (number - 1) / superblock.inodes_per_group;
-  const uint32_t index = static_cast<uint32_t>((number - 1) % superblock.inodes_per_group);
-  IOMAP_ASSIGN_OR_RETURN(const Group group, ReadGroup(volume, group_number));
-  if (index >= group.initialised_inodes) {
+  // A copy: what is checked here is what is used, whatever happens to the image meanwhile.
+  IOMAP_ASSIGN_OR_RETURN(const InodeRecord record, InodeRecord::Read(volume, number));
+  if (!record.is_initialised()) {
     return absl::NotFoundError(absl::StrCat("ext4 inode ", number, ": never used"));
   }
-  const uint64_t byte = uint64_t{index} * superblock.inode_size;
-  IOMAP_ASSIGN_OR_RETURN(const Bytes block,
-                         volume.Block(group.inode_table_block + (byte >> superblock.block_shift)));
-  // A copy: what is checked here is what is used, whatever happens to the image meanwhile.
-  const Bytes lying = block.subspan(byte % superblock.block_size, superblock.inode_size);
-  const std::vector<std::byte> record(lying.begin(), lying.end());
   IOMAP_ASSIGN_OR_RETURN(Inode inode,
-                         ParseInode(superblock, static_cast<uint32_t>(number), record));
-  inode.block_address =
-      (group.inode_table_block << superblock.block_shift) + byte + offsetof(DiskInode, block);
+                         ParseInode(volume.superblock(), record.number(), record.bytes()));
+  inode.block_address = record.address() + offsetof(DiskInode, block);
   return inode;
 }
 

@@ -191,6 +191,10 @@ absl::StatusOr<Superblock> ParseSuperblock(absl::Span<const std::byte> bytes) {
     superblock.journal_inode = disk.journal_inode.get();
     superblock.has_external_journal = superblock.journal_inode == 0;
   }
+  superblock.last_orphan = disk.last_orphan.get();
+  if ((superblock.features.compat & kCompatOrphanFile) != 0) {
+    superblock.orphan_file_inode = disk.orphan_file_inode.get();
+  }
   superblock.log_groups_per_flex = disk.log_groups_per_flex;
   superblock.state = disk.state.get();
   superblock.label.assign(disk.volume_name, strnlen(disk.volume_name, sizeof disk.volume_name));

@@ -36,6 +36,8 @@ struct Superblock {
   uint32_t journal_inode = 0;
   bool has_external_journal = false;
   uint32_t first_inode = 0;
+  uint32_t last_orphan = 0;        // the head of the list of orphans; 0: it is empty
+  uint32_t orphan_file_inode = 0;  // 0: there is no such file
   uint32_t log_groups_per_flex = 0;
   uint16_t state = 0;
   std::array<unsigned char, 16> uuid = {};

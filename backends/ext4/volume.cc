@@ -7,20 +7,37 @@
 #include "iomap/status_macros.h"
 
 namespace iomap::ext4 {
+namespace {
+
+absl::StatusOr<Superblock> ReadSuperblock(const dax::Device& device) {
+  IOMAP_ASSIGN_OR_RETURN(const absl::Span<const std::byte> bytes,
+                         device.View(ByteRange{kSuperblockOffset, sizeof(DiskSuperblock)}));
+  return ParseSuperblock(bytes);
+}
+
+uint64_t ReadableBlocks(const dax::Device& device, const Superblock& superblock) {
+  return std::min(superblock.block_count, device.size() >> superblock.block_shift);
+}
+
+}  // namespace
 
 absl::StatusOr<std::unique_ptr<Volume>> Volume::Open(dax::DeviceSet devices) {
-  IOMAP_ASSIGN_OR_RETURN(
-      const absl::Span<const std::byte> bytes,
-      devices.front()->View(ByteRange{kSuperblockOffset, sizeof(DiskSuperblock)}));
-  IOMAP_ASSIGN_OR_RETURN(Superblock superblock, ParseSuperblock(bytes));
+  IOMAP_ASSIGN_OR_RETURN(Superblock superblock, ReadSuperblock(*devices.front()));
   return std::unique_ptr<Volume>(new Volume(std::move(devices), std::move(superblock)));
 }
 
 Volume::Volume(dax::DeviceSet devices, Superblock superblock)
     : devices_(std::move(devices)),
       superblock_(std::move(superblock)),
-      readable_blocks_(
-          std::min(superblock_.block_count, devices_.front()->size() >> superblock_.block_shift)) {}
+      readable_blocks_(ReadableBlocks(*devices_.front(), superblock_)) {}
+
+absl::Status Volume::Reload() {
+  IOMAP_ASSIGN_OR_RETURN(superblock_, ReadSuperblock(device()));
+  readable_blocks_ = ReadableBlocks(device(), superblock_);
+  const std::lock_guard<std::mutex> lock(mutex_);
+  verified_.clear();
+  return absl::OkStatus();
+}
 
 absl::StatusOr<absl::Span<const std::byte>> Volume::Block(uint64_t block) const {
   if (block >= readable_blocks_) {

@@ -22,8 +22,13 @@ class Volume {
   // one.
   static absl::StatusOr<std::unique_ptr<Volume>> Open(dax::DeviceSet devices);
 
+  // Reads the superblock again, and forgets what was verified: after the device was written. Errors
+  // as of Open. Not while another thread uses the volume.
+  absl::Status Reload();
+
   const dax::DeviceSet& devices() const { return devices_; }
   const dax::Device& device() const { return *devices_.front(); }
+  dax::Device& device() { return *devices_.front(); }
   const Superblock& superblock() const { return superblock_; }
 
   // The number of blocks that can be read: fewer than the superblock says when the image is
@@ -49,8 +54,8 @@ class Volume {
   Volume(dax::DeviceSet devices, Superblock superblock);
 
   const dax::DeviceSet devices_;
-  const Superblock superblock_;
-  const uint64_t readable_blocks_;
+  Superblock superblock_;
+  uint64_t readable_blocks_;
   mutable std::mutex mutex_;  // guards verified_
   // (block, owner) -> index in the owner.
   absl::flat_hash_map<std::pair<uint64_t, uint32_t>, uint64_t> verified_;

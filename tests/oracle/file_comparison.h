@@ -40,6 +40,7 @@ absl::StatusOr<Attributes> StatAttributes(const std::string& path);
 enum class AttributeSet {
   kAll,               // the same inode
   kAllButAccessTime,  // the same inode, by a referee who does not tell the time of access
+  kAllButTimes,       // the same inode, some time later
   kCopied,            // another file system: what a copy of a file keeps (type, permissions, size)
 };
 absl::Status CompareAttributes(absl::string_view referee, const Attributes& expected,

@@ -155,7 +155,7 @@ absl::Status TreeComparison::CompareEntry(InodeNumber directory, const Directory
     return absl::InternalError(absl::StrCat("\"", Quoted(entry.name), "\" is listed as inode ",
                                             entry.inode, ", but looked up as ", found));
   }
-  if (truth_ == Truth::kMountedImage && entry.inode != expected.inode) {
+  if (truth_ != Truth::kSourceTree && entry.inode != expected.inode) {
     return absl::InternalError(absl::StrCat("\"", Quoted(entry.name), "\": the kernel says inode ",
                                             expected.inode, ", iomap says ", entry.inode));
   }
@@ -199,9 +199,12 @@ absl::Status TreeComparison::CompareInode(const std::string& path, InodeNumber i
   IOMAP_ASSIGN_OR_RETURN(const Attributes expected, StatAttributes(true_path));
   IOMAP_ASSIGN_OR_RETURN(const std::shared_ptr<dax::File> file, filesystem_.OpenFile(inode));
   IOMAP_ASSIGN_OR_RETURN(const Attributes attributes, file->attributes());
-  const bool mounted = truth_ == Truth::kMountedImage;
-  IOMAP_RETURN_IF_ERROR(CompareAttributes(mounted ? "lstat" : "the source", expected, attributes,
-                                          mounted ? AttributeSet::kAll : AttributeSet::kCopied));
+  const bool mounted = truth_ != Truth::kSourceTree;
+  const AttributeSet set = truth_ == Truth::kMountedImage    ? AttributeSet::kAll
+                           : truth_ == Truth::kReplayedImage ? AttributeSet::kAllButTimes
+                                                             : AttributeSet::kCopied;
+  IOMAP_RETURN_IF_ERROR(
+      CompareAttributes(mounted ? "lstat" : "the source", expected, attributes, set));
   if (expected.type == FileType::kSymbolicLink) {
     IOMAP_ASSIGN_OR_RETURN(const std::string target, filesystem_.ReadLink(inode));
     IOMAP_ASSIGN_OR_RETURN(const std::string true_target, TrueTarget(true_path));

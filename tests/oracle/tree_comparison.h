@@ -15,8 +15,9 @@ namespace iomap::tests {
 
 // What a directory tree of the kernel is to an image.
 enum class Truth {
-  kMountedImage,  // the same image: inode numbers, addresses, all attributes agree
-  kSourceTree,    // what the image was made from: names, types, contents, targets of links agree
+  kMountedImage,   // the same image: inode numbers, addresses, all attributes agree
+  kReplayedImage,  // the same, but for times: the kernel's replay sets some of them to its own time
+  kSourceTree,     // what the image was made from: names, types, contents, targets of links agree
 };
 
 // Walks a whole file system of ours beside a directory tree of the kernel's, from the root down,

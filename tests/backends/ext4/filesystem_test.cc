@@ -11,6 +11,7 @@
 #include "gtest/gtest.h"
 #include "iomap/path.h"
 #include "tests/backends/ext4/ext4_image.h"
+#include "tests/backends/ext4/journal_builder.h"
 #include "tests/support/status_matchers.h"
 
 namespace iomap::ext4 {
@@ -58,19 +59,31 @@ TEST(Ext4Filesystem, IsRecognisedByItsMagicAlone) {
   EXPECT_THAT(image.Open(), StatusIs(kDataLoss, HasSubstr("magic 0")));
 }
 
-TEST(Ext4Filesystem, RefusesADirtyJournalAndNamesTheWayAround) {
+TEST(Ext4Filesystem, ADamagedJournalNamesTheWayAround) {
   Ext4Image image = Ext4Image::Make({"-b", "1024"}).value();
   image.Put(kFeatureIncompat, image.Get(kFeatureIncompat, 4) | kIncompatRecover, 4);
   image.FixSuperblock();
-  EXPECT_THAT(image.Open(), IsOk()) << "an empty journal has nothing to replay";
-  const auto filesystem = image.Open().value();
-  const auto journal = filesystem->OpenFile(8).value();
+  ASSERT_THAT(image.Open(), IsOk());
+  EXPECT_EQ(image.Open().value()->info().value().journal, JournalState::kClean)
+      << "an empty journal has nothing to replay";
+  const auto journal = image.Open().value()->OpenFile(8).value();
   Mapping first;
   ASSERT_EQ(journal->MapForRead(ByteRange{0, 1}, absl::MakeSpan(&first, 1)).value(), 1u);
-  image.Put(first.address + offsetof(DiskJournalSuperblock, start), 0x01000000, 4);
-  EXPECT_THAT(image.Open(), StatusIs(absl::StatusCode::kUnimplemented, HasSubstr("--no-replay")));
+  image.Flip(first.address);
+  EXPECT_THAT(image.Open(), StatusIs(kDataLoss, AllOf(HasSubstr("ext4 journal superblock: magic"),
+                                                      HasSubstr("--no-replay"))));
   const auto as_it_lies = image.Open({.dirty_journal = backends::DirtyJournal::kIgnore});
   ASSERT_THAT(as_it_lies, IsOk());
+  EXPECT_EQ((*as_it_lies)->info().value().journal, JournalState::kDamaged);
+}
+
+TEST(Ext4Filesystem, ReplaysADirtyJournalUnlessItIsToBeIgnored) {
+  Ext4Image image = Ext4Image::Make({"-b", "1024", "-J", "size=1"}).value();
+  tests::JournalBuilder journal = tests::JournalBuilder::Make(image, {}).value();
+  journal.Write({{8000, 1}});
+  journal.Commit();
+  EXPECT_EQ(image.Open().value()->info().value().journal, JournalState::kReplayed);
+  const auto as_it_lies = image.Open({.dirty_journal = backends::DirtyJournal::kIgnore});
   EXPECT_EQ((*as_it_lies)->info().value().journal, JournalState::kDirty);
 }
 

@@ -1,0 +1,67 @@
+#include "backends/ext4/block_allocator.h"
+
+#include <algorithm>
+#include <iterator>
+
+#include "absl/strings/str_cat.h"
+#include "backends/ext4/group.h"
+#include "iomap/status_macros.h"
+
+namespace iomap::ext4 {
+
+void BlockAllocator::Exclude(uint64_t first, uint64_t count) {
+  uint64_t begin = first;
+  uint64_t end = first + count;
+  auto next = excluded_.upper_bound(end);
+  while (next != excluded_.begin() && std::prev(next)->second >= begin) {
+    const auto joined = std::prev(next);
+    begin = std::min(begin, joined->first);
+    end = std::max(end, joined->second);
+    next = excluded_.erase(joined);
+  }
+  excluded_.emplace(begin, end);
+}
+
+bool BlockAllocator::IsExcluded(uint64_t block) const {
+  const auto next = excluded_.upper_bound(block);
+  return (next != excluded_.begin() && block < std::prev(next)->second) ||
+         allocated_.contains(block);
+}
+
+absl::StatusOr<uint64_t> BlockAllocator::Allocate(uint64_t goal) {
+  const Superblock& superblock = volume_.superblock();
+  goal = std::clamp(goal, superblock.first_data_block, superblock.block_count - 1);
+  const uint64_t first_group = (goal - superblock.first_data_block) / superblock.blocks_per_group;
+  for (uint64_t i = 0; i < superblock.group_count; ++i) {
+    const uint64_t group = (first_group + i) % superblock.group_count;
+    IOMAP_ASSIGN_OR_RETURN(const uint64_t block, FindInGroup(group, i == 0 ? goal : 0));
+    if (block != 0) {
+      allocated_.insert(block);
+      return block;
+    }
+  }
+  return absl::ResourceExhaustedError(
+      absl::StrCat("ext4: none of ", superblock.block_count, " blocks is free"));
+}
+
+absl::StatusOr<uint64_t> BlockAllocator::FindInGroup(uint64_t group, uint64_t begin) const {
+  const Superblock& superblock = volume_.superblock();
+  IOMAP_ASSIGN_OR_RETURN(const Group descriptor, ReadGroup(volume_, group));
+  if (!descriptor.has_block_bitmap) {
+    return 0;  // some of its blocks hold metadata; other groups have free blocks for what is rare
+  }
+  IOMAP_ASSIGN_OR_RETURN(const absl::Span<const std::byte> bitmap,
+                         volume_.Block(descriptor.block_bitmap_block));
+  const uint64_t first = superblock.first_data_block + group * superblock.blocks_per_group;
+  const uint64_t end = std::min(first + superblock.blocks_per_group, volume_.readable_blocks());
+  for (uint64_t block = std::max(first, begin); block < end; ++block) {
+    const uint64_t bit = (block - first) / superblock.blocks_per_cluster;
+    const bool in_use = (static_cast<unsigned>(bitmap[bit / 8]) >> (bit % 8) & 1) != 0;
+    if (!in_use && volume_.HasBlocks(block, 1) && !IsExcluded(block)) {
+      return block;
+    }
+  }
+  return 0;
+}
+
+}  // namespace iomap::ext4

@@ -1,0 +1,261 @@
+#include "backends/ext4/directory_editor.h"
+
+#include <cstring>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "backends/endian.h"
+#include "backends/ext4/directory.h"
+#include "backends/ext4/directory_block.h"
+#include "backends/ext4/file.h"
+#include "backends/ext4/hashed_directory.h"
+#include "backends/ext4/inode_record.h"
+#include "iomap/status_macros.h"
+
+namespace iomap::ext4 {
+namespace {
+
+using backends::CopyOut;
+using Bytes = absl::Span<const std::byte>;
+
+constexpr unsigned char kTypeDirectory = 2;
+
+size_t BytesFor(size_t name_length) {
+  return (sizeof(DiskDirectoryEntry) + name_length + 3) & ~size_t{3};
+}
+
+// A record of `length` bytes at `place`; an empty name is an unused record.
+void PutRecord(std::byte* place, size_t length, uint32_t block_size, uint32_t inode,
+               unsigned char type, absl::string_view name) {
+  DiskDirectoryEntry head{};
+  head.inode.set(inode);
+  head.record_length.set(EncodedRecordLength(length, block_size));
+  head.name_length = static_cast<unsigned char>(name.size());
+  head.file_type = type;
+  std::memcpy(place, &head, sizeof head);
+  std::memcpy(place + sizeof head, name.data(), name.size());
+}
+
+// "." and "..", the latter up to the end of the block.
+void PutDots(const Superblock& superblock, uint32_t directory, uint32_t parent,
+             std::vector<std::byte>& block) {
+  const bool has_types = (superblock.features.incompat & kIncompatFiletype) != 0;
+  const unsigned char type = has_types ? kTypeDirectory : 0;
+  const size_t dot = BytesFor(1);
+  PutRecord(block.data(), dot, superblock.block_size, directory, type, ".");
+  PutRecord(block.data() + dot, LinearEntryBytes(superblock) - dot, superblock.block_size, parent,
+            type, "..");
+}
+
+// Where Linux begins to look for a block of a directory without any: at the start of its inode's
+// flex group.
+uint64_t GoalOf(const Superblock& superblock, uint32_t inode) {
+  uint64_t group = (inode - 1) / superblock.inodes_per_group;
+  constexpr uint32_t kLeastFlexShift = 2;
+  const uint32_t shift = superblock.log_groups_per_flex;
+  if (shift >= kLeastFlexShift && shift < 32) {
+    group = group >> shift << shift;
+  }
+  return superblock.first_data_block + group * superblock.blocks_per_group;
+}
+
+}  // namespace
+
+absl::StatusOr<DirectoryEditor> DirectoryEditor::Read(Volume& volume, BlockAllocator& allocator,
+                                                      ExtentEditor& extents, uint32_t number) {
+  IOMAP_ASSIGN_OR_RETURN(const std::shared_ptr<File> file, File::Open(volume, number));
+  const Inode& inode = file->parsed();
+  for (const auto& [flag, kind] : {std::pair(kInodeInlineData, "inside its inode"),
+                                   std::pair(kInodeCasefold, "that folds case")}) {
+    if (inode.has_flag(flag)) {
+      return absl::UnimplementedError(absl::StrCat("ext4 inode ", number, ": a directory ", kind,
+                                                   ", to be changed by a fast commit"));
+    }
+  }
+  IOMAP_ASSIGN_OR_RETURN(const Directory directory, Directory::Open(volume, file));
+  DirectoryEditor editor(volume, allocator, extents, number);
+  editor.is_hashed_ = inode.has_flag(kInodeIndexed);
+  for (uint64_t index = 0; index < directory.block_count(); ++index) {
+    IOMAP_ASSIGN_OR_RETURN(const Bytes bytes, directory.Block(index));
+    IOMAP_RETURN_IF_ERROR(
+        ForEachEntry(volume, inode, EntrySpace{bytes, index << volume.superblock().block_shift}, 0,
+                     [&](const RawEntry& entry) {
+                       editor.names_.try_emplace(std::string(entry.name), Name{entry.inode, index});
+                       return true;
+                     }));
+    editor.blocks_.push_back(
+        Block{.address = static_cast<uint64_t>(bytes.data() - volume.device().bytes().data()),
+              .is_index = IsIndexBlock(inode, index, bytes),
+              .bytes = {bytes.begin(), bytes.end()}});
+  }
+  return editor;
+}
+
+uint32_t DirectoryEditor::Find(absl::string_view name) const {
+  const auto found = names_.find(name);
+  return found == names_.end() ? 0 : found->second.inode;
+}
+
+absl::StatusOr<ByteRange> DirectoryEditor::WriteBlock(Block& block) const {
+  IOMAP_ASSIGN_OR_RETURN(const InodeRecord record, InodeRecord::Read(*volume_, directory_));
+  PutLinearTail(volume_->superblock(), record.checksum_seed(volume_->superblock()),
+                absl::MakeSpan(block.bytes));
+  IOMAP_RETURN_IF_ERROR(volume_->device().Write(block.address, block.bytes));
+  return ByteRange{block.address, block.bytes.size()};
+}
+
+absl::StatusOr<ByteRange> DirectoryEditor::Remove(absl::string_view name) {
+  const size_t index = names_.find(name)->second.block;
+  Block& block = blocks_[index];
+  const uint32_t block_size = volume_->superblock().block_size;
+  size_t previous = 0;
+  for (size_t position = 0; position < LinearEntryBytes(volume_->superblock());) {
+    std::byte* const place = block.bytes.data() + position;
+    auto head = CopyOut<DiskDirectoryEntry>(place);
+    const size_t length = RecordLength(head, block_size);
+    const absl::string_view here(reinterpret_cast<const char*>(place + sizeof head),
+                                 head.name_length);
+    if (head.inode.get() != 0 && here == name) {
+      if (position == 0) {
+        head.inode.set(0);
+        std::memcpy(place, &head, sizeof head);
+      } else {  // the record in front of it takes its room
+        auto before = CopyOut<DiskDirectoryEntry>(block.bytes.data() + previous);
+        before.record_length.set(EncodedRecordLength(position + length - previous, block_size));
+        std::memcpy(block.bytes.data() + previous, &before, sizeof before);
+      }
+      break;
+    }
+    previous = position;
+    position += length;
+  }
+  names_.erase(name);
+  return WriteBlock(block);
+}
+
+bool DirectoryEditor::Insert(Block& block, absl::string_view name, uint32_t inode,
+                             unsigned char type) const {
+  const uint32_t block_size = volume_->superblock().block_size;
+  const size_t needed = BytesFor(name.size());
+  for (size_t position = 0; position < LinearEntryBytes(volume_->superblock());) {
+    std::byte* const place = block.bytes.data() + position;
+    auto head = CopyOut<DiskDirectoryEntry>(place);
+    const size_t length = RecordLength(head, block_size);
+    const size_t used = head.inode.get() == 0 ? 0 : BytesFor(head.name_length);
+    if (length >= used + needed) {
+      if (used > 0) {
+        head.record_length.set(EncodedRecordLength(used, block_size));
+        std::memcpy(place, &head, sizeof head);
+      }
+      PutRecord(place + used, length - used, block_size, inode, type, name);
+      return true;
+    }
+    position += length;
+  }
+  return false;
+}
+
+absl::StatusOr<uint64_t> DirectoryEditor::HashedBlockOf(absl::string_view name) const {
+  IOMAP_ASSIGN_OR_RETURN(const Inode inode, ReadInode(*volume_, directory_));
+  IOMAP_ASSIGN_OR_RETURN(
+      const IndexWalk walk,
+      IndexWalk::Find(*volume_, inode, name, [this](uint64_t index) -> absl::StatusOr<Bytes> {
+        if (index >= blocks_.size()) {
+          return absl::DataLossError(absl::StrCat("ext4 inode ", directory_, ": directory block ",
+                                                  index, ", there are ", blocks_.size()));
+        }
+        return Bytes(blocks_[index].bytes);
+      }));
+  if (walk.leaf() >= blocks_.size() || blocks_[walk.leaf()].is_index) {
+    return absl::DataLossError(absl::StrCat("ext4 inode ", directory_, ": directory block ",
+                                            walk.leaf(), " cannot hold names"));
+  }
+  return walk.leaf();
+}
+
+absl::StatusOr<ByteRange> DirectoryEditor::Add(absl::string_view name, uint32_t inode,
+                                               unsigned char type) {
+  const bool has_types = (volume_->superblock().features.incompat & kIncompatFiletype) != 0;
+  size_t index = 0;
+  bool inserted = false;
+  const auto try_in = [&](size_t candidate) {
+    index = candidate;
+    inserted = Insert(blocks_[candidate], name, inode, has_types ? type : 0);
+  };
+  if (is_hashed_) {
+    IOMAP_ASSIGN_OR_RETURN(const uint64_t leaf, HashedBlockOf(name));
+    try_in(leaf);
+    if (!inserted) {
+      IOMAP_RETURN_IF_ERROR(MakeLinear());
+    }
+  } else {
+    for (size_t i = 0; i < blocks_.size() && !inserted; ++i) {
+      try_in(i);
+    }
+  }
+  if (!inserted) {
+    IOMAP_ASSIGN_OR_RETURN(const size_t appended, AppendBlock());
+    try_in(appended);
+  }
+  names_.insert_or_assign(std::string(name), Name{inode, index});
+  return WriteBlock(blocks_[index]);
+}
+
+absl::Status DirectoryEditor::MakeLinear() {
+  const Superblock& superblock = volume_->superblock();
+  for (size_t index = 0; index < blocks_.size(); ++index) {
+    Block& block = blocks_[index];
+    if (!block.is_index) {
+      continue;
+    }
+    block.is_index = false;
+    block.bytes.assign(block.bytes.size(), std::byte{0});
+    if (index == 0) {
+      PutDots(superblock, directory_, Find(".."), block.bytes);
+    } else {
+      PutRecord(block.bytes.data(), LinearEntryBytes(superblock), superblock.block_size, 0, 0, "");
+    }
+    IOMAP_RETURN_IF_ERROR(WriteBlock(block).status());
+  }
+  is_hashed_ = false;
+  IOMAP_ASSIGN_OR_RETURN(InodeRecord record, InodeRecord::Read(*volume_, directory_));
+  DiskInode fields = record.fields();
+  fields.flags.set(fields.flags.get() & ~kInodeIndexed);
+  record.set_fields(fields);
+  return record.Write(*volume_);
+}
+
+absl::StatusOr<size_t> DirectoryEditor::AppendBlock() {
+  const Superblock& superblock = volume_->superblock();
+  const uint64_t index = blocks_.size();
+  const Extent* last = extents_->LastAtOrBefore(index);
+  const uint64_t goal =
+      last == nullptr ? GoalOf(superblock, directory_) : last->start + (index - last->file_block);
+  IOMAP_ASSIGN_OR_RETURN(const uint64_t block, allocator_->Allocate(goal));
+  IOMAP_RETURN_IF_ERROR(
+      extents_->Put(Extent{.file_block = index, .start = block, .length = 1, .unwritten = false}));
+  IOMAP_ASSIGN_OR_RETURN(InodeRecord record, InodeRecord::Read(*volume_, directory_));
+  DiskInode fields = record.fields();
+  const uint64_t size = (index + 1) << superblock.block_shift;
+  fields.size_lo.set(static_cast<uint32_t>(size));
+  fields.size_hi.set(static_cast<uint32_t>(size >> 32));
+  record.set_fields(fields);
+  IOMAP_RETURN_IF_ERROR(record.Write(*volume_));
+  blocks_.push_back(Block{.address = block << superblock.block_shift,
+                          .is_index = false,
+                          .bytes = std::vector<std::byte>(superblock.block_size)});
+  PutRecord(blocks_.back().bytes.data(), LinearEntryBytes(superblock), superblock.block_size, 0, 0,
+            "");
+  return index;
+}
+
+absl::Status DirectoryEditor::Create(Volume& volume, BlockAllocator& allocator,
+                                     ExtentEditor& extents, uint32_t directory, uint32_t parent) {
+  DirectoryEditor editor(volume, allocator, extents, directory);
+  IOMAP_RETURN_IF_ERROR(extents.Remove(0, kFileBlocks));
+  IOMAP_RETURN_IF_ERROR(editor.AppendBlock().status());
+  PutDots(volume.superblock(), directory, parent, editor.blocks_.front().bytes);
+  return editor.WriteBlock(editor.blocks_.front()).status();
+}
+
+}  // namespace iomap::ext4
