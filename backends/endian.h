@@ -8,8 +8,9 @@
 
 namespace iomap::backends {
 
-// Integers as they lie on a medium: any alignment, a fixed byte order, read with get(). On-disk
-// structs are made of these, so that a field cannot be used without its conversion.
+// Integers as they lie on a medium: any alignment, a fixed byte order, read with get() and written
+// with set(). On-disk structs are made of these, so that a field cannot be used without its
+// conversion.
 template <typename Value, std::endian order>
 class OnDisk {
  public:
@@ -20,6 +21,13 @@ class OnDisk {
       value = Swapped(value);
     }
     return value;
+  }
+
+  void set(Value value) {
+    if constexpr (order != std::endian::native && sizeof(Value) > 1) {
+      value = Swapped(value);
+    }
+    std::memcpy(bytes_, &value, sizeof value);
   }
 
  private:
@@ -58,6 +66,14 @@ Record CopyOut(const std::byte* bytes) {
 template <typename Number>
 auto Load(const std::byte* bytes) {
   return CopyOut<Number>(bytes).get();
+}
+
+// Puts `value` at `bytes` as an integer of kind `Number`.
+template <typename Number, typename Value>
+void Store(std::byte* bytes, Value value) {
+  Number number;
+  number.set(value);
+  std::memcpy(bytes, &number, sizeof number);
 }
 
 }  // namespace iomap::backends
