@@ -117,12 +117,16 @@ uint32_t LogRing::ChecksumWith(const LogRecord& record, size_t header_bytes) con
   return ~crc;
 }
 
+uint32_t LogRing::ComputeChecksum(const LogRecord& record) const {
+  return ChecksumWith(record, kChecksummedHeaderBytes);
+}
+
 LogRing::Checksum LogRing::ChecksumOf(const LogRecord& record) const {
   const uint32_t stored = record.header.crc.get();
   if (stored == 0) {
     return Checksum::kAbsent;
   }
-  const bool right = stored == ChecksumWith(record, kChecksummedHeaderBytes) ||
+  const bool right = stored == ComputeChecksum(record) ||
                      stored == ChecksumWith(record, kChecksummedHeaderBytesX86);
   return right ? Checksum::kRight : Checksum::kWrong;
 }

@@ -53,6 +53,8 @@ class LogRing {
   uint32_t FirstRecordFrom(uint32_t begin, uint32_t head) const;
 
   Checksum ChecksumOf(const LogRecord& record) const;
+  // What its checksum should be.
+  uint32_t ComputeChecksum(const LogRecord& record) const;
 
   // The operations of the record: its body, with what the cycle numbers had replaced put back.
   std::vector<std::byte> BodyOf(const LogRecord& record) const;

@@ -27,8 +27,8 @@ std::vector<XfsDirtyRecipe> XfsDirtyRecipes() {
        .load = &MixLoads,
        .facts = {"inode items", "buffers", "new inode chunks"}},
       {.name = "WrappedLog",
-       .mkfs = {"-l", "size=10m", "-m", "reflink=1"},
-       .rounds = 8,
+       .mkfs = {"-l", "size=10m", "-m", "reflink=1,rmapbt=0"},
+       .rounds = 5,
        .load = &MixLoads,
        .facts = {"inode items", "buffers"}},
       {.name = "LargeLogBuffers",
@@ -54,7 +54,7 @@ std::vector<XfsDirtyRecipe> XfsDirtyRecipes() {
       {.name = "ManyThreads",
        .mkfs = {"-m", "reflink=1,rmapbt=1"},
        .shutdown = Shutdown::kNoFlush,
-       .load = &ShareBlocksWhileSyncing,
+       .threads = true,
        .facts = {"inode items", "buffers"}},
   };
 }

@@ -24,6 +24,7 @@ struct XfsDirtyRecipe {
   uint64_t image_bytes = uint64_t{320} << 20;
   int rounds = 1;  // of the load, each in a folder of its own
   absl::Status (*load)(const std::string& root_path, uint64_t seed) = nullptr;
+  bool threads = false;                 // SharingThreads instead, shut down while they run
   bool tears_last_record = false;       // damages it, before both replays
   std::vector<std::string> facts = {};  // see XfsLogFacts: each must have happened
 };

@@ -6,10 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <random>
-#include <thread>
-#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "iomap/status_macros.h"
@@ -77,6 +74,22 @@ absl::Status ChangeSharedFile(const std::string& folder, std::mt19937_64& random
   }
 }
 
+// Makes `clone` share all of the many extents of `source`, one after the other, and takes them from
+// it again, by truncating or removing it: each extent by a chain of transactions.
+absl::Status ShareManyExtents(const std::string& source, const std::string& clone,
+                              std::mt19937_64& random) {
+  const FileDescriptor from(open(source.c_str(), O_RDONLY | O_CLOEXEC));
+  const FileDescriptor to(open(clone.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0644));
+  if (!from.is_open() || !to.is_open() || ioctl(to.get(), FICLONE, from.get()) != 0) {
+    return SystemError(clone);
+  }
+  const bool truncates = Below(random, 2) == 0;
+  if (truncates ? ftruncate(to.get(), 0) != 0 : unlink(clone.c_str()) != 0) {
+    return SystemError(clone);
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::Status MakeAndRemoveNames(const std::string& root_path, uint64_t seed) {
@@ -134,37 +147,44 @@ absl::Status MixLoads(const std::string& root_path, uint64_t seed) {
   return RunLoad(root_path, {.seed = seed, .operations = 300});
 }
 
-absl::Status ShareBlocksWhileSyncing(const std::string& root_path, uint64_t seed) {
-  constexpr int kThreads = 6;
-  constexpr int kChanges = 300;
-  std::vector<absl::Status> results(kThreads);
-  std::vector<std::thread> threads;
-  std::atomic<int> running = kThreads;
+absl::Status SharingThreads::Start(const std::string& root_path, uint64_t seed) {
+  constexpr int kThreads = 8;
+  constexpr int kCloningThreads = 4;
+  constexpr int kOperations = 400;
+  constexpr int kExtents = 1500;
+  IOMAP_RETURN_IF_ERROR(RunLoad(root_path, {.seed = seed, .operations = 400}));
+  const std::string fragmented = root_path + "/fragmented";
+  IOMAP_RETURN_IF_ERROR(MakeFragmentedFile(fragmented, kBlock, kExtents, kExtents));
   for (int i = 0; i < kThreads; ++i) {
-    threads.emplace_back([&, i] {
-      std::mt19937_64 random(seed * kThreads + static_cast<uint64_t>(i));
-      const std::string folder = absl::StrCat(root_path, "/shared-", i);
-      results[i] = MakeFolder(folder);
-      for (int change = 0; change < kChanges && results[i].ok(); ++change) {
-        results[i] = ChangeSharedFile(folder, random);
+    const std::string path = absl::StrCat(root_path, "/shared-", i);
+    if (i >= kCloningThreads) {
+      IOMAP_RETURN_IF_ERROR(MakeFolder(path));
+    }
+    const auto change = [fragmented, path, i](std::mt19937_64& random) {
+      return i < kCloningThreads ? ShareManyExtents(fragmented, path, random)
+                                 : ChangeSharedFile(path, random);
+    };
+    threads_.emplace_back([this, change, seed = seed * kThreads + static_cast<uint64_t>(i)] {
+      std::mt19937_64 random(seed);
+      while (change(random).ok()) {
+        ++operations_;
+        operations_.notify_one();
       }
-      --running;
+      operations_ += kOperations;  // so that nobody waits for more from it
+      operations_.notify_one();
     });
   }
-  const FileDescriptor root(open(root_path.c_str(), O_RDONLY | O_CLOEXEC));
-  while (running == kThreads) {
-    syncfs(root.get());
+  for (int done = 0; done < kOperations; done = operations_) {
+    operations_.wait(done);
   }
-  // The first thread that is done: the others are in the middle of something. What the file system
-  // is asked from now on it may refuse: it is about to be shut down.
-  absl::Status status;
-  for (std::thread& thread : threads) {
+  return absl::OkStatus();
+}
+
+void SharingThreads::Join() {
+  for (std::thread& thread : threads_) {
     thread.join();
   }
-  for (const absl::Status& result : results) {
-    status.Update(result);
-  }
-  return status;
+  threads_.clear();
 }
 
 }  // namespace iomap::tests

@@ -1,7 +1,10 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include "absl/status/status.h"
 
@@ -24,8 +27,21 @@ absl::Status ShareBlocks(const std::string& root_path, uint64_t seed);
 // All of the above.
 absl::Status MixLoads(const std::string& root_path, uint64_t seed);
 
-// Threads that share blocks and write to them while another one syncs, so that the log is written
-// in the middle of operations that take several transactions.
-absl::Status ShareBlocksWhileSyncing(const std::string& root_path, uint64_t seed);
+// Threads that share blocks and write to them, and sync, so that the log is written in the middle
+// of operations that take several transactions.
+class SharingThreads {
+ public:
+  SharingThreads() = default;
+  ~SharingThreads() { Join(); }
+
+  // Starts them, and returns when they have done some hundreds of operations. They go on.
+  absl::Status Start(const std::string& root_path, uint64_t seed);
+  // Waits for the threads, which end when the file system, shut down, refuses to serve them.
+  void Join();
+
+ private:
+  std::vector<std::thread> threads_;
+  std::atomic<int> operations_ = 0;
+};
 
 }  // namespace iomap::tests

@@ -23,6 +23,7 @@
 #include "tests/oracle/recipe_image.h"
 #include "tests/oracle/rerun.h"
 #include "tests/replay/xfs_dirty_recipes.h"
+#include "tests/replay/xfs_load.h"
 #include "tests/replay/xfs_log_facts.h"
 #include "tests/support/command.h"
 #include "tests/support/file_descriptor.h"
@@ -44,7 +45,8 @@ Recipe EmptyImageOf(const XfsDirtyRecipe& recipe) {
   Recipe empty;
   empty.type = "xfs";
   empty.image_bytes = recipe.image_bytes;
-  empty.mkfs = {"mkfs.xfs", "-q", "-f"};
+  // mkfs.xfs makes small logs only where it believes that xfstests ask for them.
+  empty.mkfs = {"env", "TEST_DIR=1", "TEST_DEV=1", "QA_CHECK_FS=1", "mkfs.xfs", "-q", "-f"};
   empty.mkfs.insert(empty.mkfs.end(), recipe.mkfs.begin(), recipe.mkfs.end());
   return empty;
 }
@@ -108,13 +110,18 @@ absl::Status MakeDirtyImage(const XfsDirtyRecipe& recipe, uint64_t seed, const W
   if (recipe.taken == XfsDirtyRecipe::Taken::kWhileMounted) {
     return CopyWhileMounted(recipe, seed, workshop);
   }
-  IOMAP_RETURN_IF_ERROR(
-      MakeDirty({.type = "xfs",
-                 .image_path = workshop.image_path(),
-                 .mount_path = workshop.mount_path(),
-                 .mount_options = recipe.mount_options,
-                 .shutdown = recipe.shutdown,
-                 .load = [&](const std::string& path) { return RunRounds(recipe, seed, path); }}));
+  SharingThreads threads;
+  DirtyImage dirty;
+  dirty.type = "xfs";
+  dirty.image_path = workshop.image_path();
+  dirty.mount_path = workshop.mount_path();
+  dirty.mount_options = recipe.mount_options;
+  dirty.shutdown = recipe.shutdown;
+  dirty.load = [&](const std::string& path) {
+    return recipe.threads ? threads.Start(path, seed) : RunRounds(recipe, seed, path);
+  };
+  dirty.release = [&] { threads.Join(); };
+  IOMAP_RETURN_IF_ERROR(MakeDirty(dirty));
   return recipe.tears_last_record ? TearLastRecord(workshop.image_path()) : absl::OkStatus();
 }
 
