@@ -58,7 +58,7 @@ absl::Status BufferRecovery::Recover(const LogItem& item) {
     return absl::OkStatus();
   }
   const ByteRange place{buffer.address(), buffer.bytes()};
-  IOMAP_ASSIGN_OR_RETURN(const absl::Span<const std::byte> block, target_.device.View(place));
+  IOMAP_ASSIGN_OR_RETURN(const absl::Span<const std::byte> block, target_.View("buffer", place));
   if (HasAlready(target_.superblock, block, lsn_)) {
     target_.Report(lsn_, "buffer, on the medium already", {});
     return absl::OkStatus();

@@ -32,7 +32,7 @@ absl::Status RecoverDquot(const ReplayTarget& target, uint64_t lsn, const LogIte
     return absl::OkStatus();
   }
   const ByteRange place{buffer.block * kBasicBlockSize + offset, kDquotBlockBytes};
-  IOMAP_ASSIGN_OR_RETURN(const absl::Span<const std::byte> view, target.device.View(place));
+  IOMAP_ASSIGN_OR_RETURN(const absl::Span<const std::byte> view, target.View(name, place));
   std::vector<std::byte> record(view.begin(), view.end());
   if (target.superblock.is_v5()) {
     const uint64_t found = backends::Load<Be64>(record.data() + kDquotLsnOffset);

@@ -109,7 +109,7 @@ absl::Status RecoverInode(const ReplayTarget& target, uint64_t lsn, const LogIno
     return absl::OkStatus();
   }
   const ByteRange place{logged.address(), target.superblock.inode_size};
-  IOMAP_ASSIGN_OR_RETURN(const absl::Span<const std::byte> view, target.device.View(place));
+  IOMAP_ASSIGN_OR_RETURN(const absl::Span<const std::byte> view, target.View(name, place));
   std::vector<std::byte> inode(view.begin(), view.end());
   auto disk = backends::CopyOut<DiskInode>(inode.data());
   if (disk.magic.get() != kInodeMagic) {

@@ -86,9 +86,6 @@ absl::Status RecoverInodeCreate(const ReplayTarget& target, uint64_t lsn, const 
   const std::string name = absl::StrCat(chunk.count, " new inodes");
   // Not AddressOfBlock: a group that a transaction has added does not exist yet.
   const uint64_t first_block = uint64_t{chunk.ag} * superblock.ag_blocks + chunk.block_in_ag;
-  if (first_block > target.device.size() >> superblock.block_log) {
-    return DamagedLog(absl::StrCat("new inodes in allocation group ", chunk.ag));
-  }
   const uint32_t cluster = ClusterBlocks(superblock);
   const uint32_t sectors_log = superblock.block_log - 9u;
   for (uint32_t block = 0; block < chunk.length; block += cluster) {
@@ -99,6 +96,7 @@ absl::Status RecoverInodeCreate(const ReplayTarget& target, uint64_t lsn, const 
   }
   const ByteRange place{first_block << superblock.block_log,
                         uint64_t{chunk.length} << superblock.block_log};
+  IOMAP_RETURN_IF_ERROR(target.View(name, place).status());
   target.Report(lsn, name, place);
   const InodeNumber first = superblock.FsBlock(chunk.ag, chunk.block_in_ag)
                             << superblock.inodes_per_block_log;

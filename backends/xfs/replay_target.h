@@ -4,8 +4,11 @@
 #include <string>
 #include <utility>
 
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
 #include "backends/open_options.h"
 #include "backends/xfs/buffer_cancels.h"
+#include "backends/xfs/log_ring.h"
 #include "backends/xfs/superblock.h"
 #include "dax/device.h"
 
@@ -18,6 +21,13 @@ struct ReplayTarget {
   const Superblock& superblock;
   const backends::ReplayObserver& observer;
   BufferCancels cancels;  // those in front of what is replayed now
+
+  // The bytes at `place`, where `what` of the log lies. DataLoss past the end of the device.
+  absl::StatusOr<absl::Span<const std::byte>> View(absl::string_view what,
+                                                   const ByteRange& place) const {
+    absl::StatusOr<absl::Span<const std::byte>> view = device.View(place);
+    return view.ok() ? view : DamagedLog(absl::StrCat(what, ": ", view.status().message()));
+  }
 
   // Tells the observer, when there is one; an empty `place` for what changes nothing.
   void Report(uint64_t lsn, std::string what, const ByteRange& place) const {

@@ -186,7 +186,7 @@ class LoggedImage {
 bool AskEverything(const std::string& path) {
   const auto filesystem = OpenImage(path);
   if (!filesystem.ok()) {
-    EXPECT_THAT(filesystem.status().message(), testing::HasSubstr("xfs"));
+    EXPECT_THAT(std::string(filesystem.status().message()), testing::HasSubstr("xfs"));
     return false;
   }
   uint64_t mappings = 0;

@@ -201,7 +201,8 @@ TEST_F(XfsIntents, OfMoreExtentsThanTheyHaveAreRefused) {
 // A mount frees them; what they shared with others is shared no more.
 TEST_F(XfsIntents, OfInodesWithoutANameEndTheirShares) {
   const uint64_t address = image_->superblock().AddressOfInode(other_);
-  image_->Put(address + offsetof(DiskInode, flags2), kInodeFlag2Reflink, 8);
+  image_->Put(address + offsetof(DiskInode, flags2),
+              image_->Get(address + offsetof(DiskInode, flags2), 8) | kInodeFlag2Reflink, 8);
   image_->Put(address + offsetof(DiskInode, link_count), 0, 4);
   const Extent extent = {.file_block = 0, .start_block = FreeBlock(2), .block_count = 3};
   image_->SetExtents(other_, {&extent, 1});

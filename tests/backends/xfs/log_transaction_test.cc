@@ -61,7 +61,7 @@ class XfsTransactions : public testing::Test {
     rest.bytes.erase(rest.bytes.begin(), rest.bytes.begin() + static_cast<ptrdiff_t>(cut));
     rest.flags = kLogWasContinuedFlag | kLogEndFlag;
     first.bytes.resize(cut);
-    first.flags = kLogContinueFlag;
+    first.flags = (first.flags & kLogWasContinuedFlag) | kLogContinueFlag;
     operations.insert(operations.begin() + static_cast<ptrdiff_t>(index) + 1, rest);
     return operations;
   }

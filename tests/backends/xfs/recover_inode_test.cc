@@ -145,43 +145,57 @@ TEST_P(XfsInodeRecovery, PutsAListOfExtentsInPlace) {
                                      MappedAt(file_.FreeAddress(9), {7 * kBlock, kBlock})));
 }
 
-// The root is logged with the header of a tree block and with room for more keys than the inode
-// has.
-TEST_P(XfsInodeRecovery, PutsTheRootOfATreeInPlace) {
-  const bool v5 = file_.superblock().is_v5();
-  const uint64_t leaf = file_.FreeAddress(0);
-  XfsImage& image = file_.image();
-  image.Put(leaf, v5 ? kExtentBtreeMagicV5 : kExtentBtreeMagicV4, 4);
-  image.Put(leaf + 6, 1, 2);
-  image.Put(leaf + 8, ~uint64_t{0}, 8);
-  image.Put(leaf + 16, ~uint64_t{0}, 8);
+// Puts a leaf of one extent, block 5 of the file, at free block 0, owned by `owner`, and returns
+// the root above it as it is logged: with the header of a tree block and with room for more keys
+// than the inode has.
+Region MakeTree(InodeImage& file, InodeNumber owner) {
+  const bool v5 = file.superblock().is_v5();
+  const uint64_t leaf = file.FreeAddress(0);
+  XfsImage& image = file.image();
+  const uint32_t magic = v5 ? kExtentBtreeMagicV5 : kExtentBtreeMagicV4;
+  image.Put(leaf, magic, 4);
+  image.Put(leaf + offsetof(DiskLongBtreeHeader, record_count), 1, 2);
+  const uint64_t header_bytes =
+      v5 ? sizeof(DiskLongBtreeHeader) : offsetof(DiskLongBtreeHeader, block_number);
+  image.PutExtent(leaf + header_bytes,
+                  {.file_block = 5, .start_block = file.FreeBlock(1), .block_count = 3});
   if (v5) {
     image.Put(leaf + offsetof(DiskLongBtreeHeader, block_number), leaf / 512, 8);
-    image.Put(leaf + offsetof(DiskLongBtreeHeader, owner), file_.inode(), 8);
-    std::copy(file_.superblock().meta_uuid.begin(), file_.superblock().meta_uuid.end(),
-              reinterpret_cast<uint8_t*>(image.bytes().data()) + leaf +
-                  offsetof(DiskLongBtreeHeader, uuid));
-  }
-  const uint64_t header_bytes = v5 ? 72 : 24;
-  image.PutExtent(leaf + header_bytes,
-                  {.file_block = 5, .start_block = file_.FreeBlock(1), .block_count = 3});
-  if (v5) {
+    image.Put(leaf + offsetof(DiskLongBtreeHeader, owner), owner, 8);
+    for (size_t i = 0; i < sizeof(Uuid); ++i) {
+      image.Put(leaf + offsetof(DiskLongBtreeHeader, uuid) + i, file.superblock().meta_uuid[i], 1);
+    }
     image.FixChecksum(leaf, kBlock, offsetof(DiskLongBtreeHeader, crc));
   }
   Region root;
-  root.AddBigEndian(v5 ? kExtentBtreeMagicV5 : kExtentBtreeMagicV4, 4).AddBigEndian(1, 2);
-  root.AddBigEndian(1, 2).Add(0, 8).Add(0, 8);
-  for (uint64_t i = 24; i < header_bytes; ++i) {
+  root.AddBigEndian(magic, 4).AddBigEndian(1, 2).AddBigEndian(1, 2).Add(0, 8).Add(0, 8);
+  for (uint64_t i = root.bytes().size(); i < header_bytes; ++i) {
     root.Add(0, 1);
   }
   root.AddBigEndian(5, 8).Add(0, 8).Add(0, 8);
-  root.AddBigEndian(file_.FreeBlock(0), 8).Add(0, 8).Add(0, 8);
-  file_.core().format = static_cast<uint8_t>(ForkFormat::kBtree);
-  file_.core().extent_count.set(1);
+  root.AddBigEndian(file.FreeBlock(0), 8).Add(0, 8).Add(0, 8);
+  file.core().format = static_cast<uint8_t>(ForkFormat::kBtree);
+  file.core().extent_count.set(1);
+  return root;
+}
+
+TEST_P(XfsInodeRecovery, PutsTheRootOfATreeInPlace) {
+  const Region root = MakeTree(file_, file_.inode());
   file_.Log(file_.ItemOf(kLogInodeDataRoot, {root}));
   const auto mappings = file_.Mappings();
   ASSERT_THAT(mappings, IsOk());
   EXPECT_THAT(*mappings, ElementsAre(MappedAt(file_.FreeAddress(1), {5 * kBlock, 3 * kBlock})));
+}
+
+TEST(XfsInodeRecoveryV5, GivesATreeItsNewOwner) {
+  InodeImage file({});
+  const Region root = MakeTree(file, file.inode() + 1);
+  file.Log(file.ItemOf(kLogInodeDataRoot, {root}));
+  EXPECT_THAT(file.Mappings(), StatusIs(absl::StatusCode::kDataLoss, HasSubstr("belongs to")));
+  file.Log(file.ItemOf(kLogInodeDataRoot | kLogInodeDataOwner, {root}));
+  const auto mappings = file.Mappings();
+  ASSERT_THAT(mappings, IsOk());
+  EXPECT_THAT(*mappings, ElementsAre(MappedAt(file.FreeAddress(1), {5 * kBlock, 3 * kBlock})));
 }
 
 TEST_P(XfsInodeRecovery, ReadsItemsOf32BitMachines) {
