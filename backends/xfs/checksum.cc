@@ -9,12 +9,22 @@
 #include "backends/xfs/superblock.h"
 
 namespace iomap::xfs {
+namespace {
 
-bool ChecksumMatches(absl::Span<const std::byte> bytes, size_t crc_offset) {
+uint32_t ChecksumOf(absl::Span<const std::byte> bytes, size_t crc_offset) {
   uint32_t crc = backends::ExtendCrc32c(~uint32_t{0}, bytes.first(crc_offset));
   crc = backends::ExtendCrc32cByZeros(crc, sizeof crc);
-  crc = backends::ExtendCrc32c(crc, bytes.subspan(crc_offset + sizeof crc));
-  return backends::Load<Le32>(bytes.data() + crc_offset) == ~crc;
+  return ~backends::ExtendCrc32c(crc, bytes.subspan(crc_offset + sizeof crc));
+}
+
+}  // namespace
+
+bool ChecksumMatches(absl::Span<const std::byte> bytes, size_t crc_offset) {
+  return backends::Load<Le32>(bytes.data() + crc_offset) == ChecksumOf(bytes, crc_offset);
+}
+
+void PutChecksum(absl::Span<std::byte> bytes, size_t crc_offset) {
+  backends::Store<Le32>(bytes.data() + crc_offset, ChecksumOf(bytes, crc_offset));
 }
 
 absl::Status CheckSelfDescription(const Superblock& superblock, const SelfDescription& layout,

@@ -14,6 +14,9 @@ struct Superblock;
 // result inverted, little-endian, the field itself counting as zeros.
 bool ChecksumMatches(absl::Span<const std::byte> bytes, size_t crc_offset);
 
+// Makes them hold it.
+void PutChecksum(absl::Span<std::byte> bytes, size_t crc_offset);
+
 // Where a version 5 metadata block says which block it is, and whose. All offsets in bytes.
 struct SelfDescription {
   size_t crc;

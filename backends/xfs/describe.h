@@ -8,7 +8,7 @@
 namespace iomap::xfs {
 
 // What `iomap info` says: the superblock in the words of mkfs.xfs and xfs_info. `journal` is
-// CheckJournal's.
+// SettleJournal's.
 FilesystemInfo DescribeFilesystem(const Volume& volume, JournalState journal);
 
 }  // namespace iomap::xfs

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 #include "backends/endian.h"
 #include "backends/xfs/format.h"
@@ -27,6 +28,15 @@ inline Extent DecodeExtent(const std::byte* records, uint32_t index) {
                 .start_block = (high & 0x1FF) << 43 | low >> 21,
                 .block_count = static_cast<uint32_t>(low & 0x1FFFFF),
                 .unwritten = high >> 63 != 0};
+}
+
+// Packs an extent into the 16 bytes at `record`.
+inline void EncodeExtent(const Extent& extent, std::byte* record) {
+  DiskExtent disk;
+  disk.high.set(uint64_t{extent.unwritten} << 63 | extent.file_block << 9 |
+                extent.start_block >> 43);
+  disk.low.set(extent.start_block << 21 | extent.block_count);
+  std::memcpy(record, &disk, sizeof disk);
 }
 
 // Its file block alone: the key of the record.

@@ -9,7 +9,7 @@
 #include "backends/xfs/file.h"
 #include "backends/xfs/inode.h"
 #include "backends/xfs/inode_index.h"
-#include "backends/xfs/journal_state.h"
+#include "backends/xfs/journal.h"
 #include "backends/xfs/shared_ranges.h"
 #include "backends/xfs/volume.h"
 #include "iomap/status_macros.h"
@@ -19,11 +19,12 @@ namespace {
 
 class Filesystem final : public dax::Filesystem {
  public:
-  Filesystem(Volume volume, JournalState journal)
+  Filesystem(Volume volume, Journal journal)
       : volume_(std::move(volume)),
-        journal_(journal),
+        journal_(journal.state),
+        unfinished_mappings_(std::move(journal.unfinished.mappings)),
         inode_index_(volume_),
-        shared_ranges_(volume_) {}
+        shared_ranges_(volume_, std::move(journal.unfinished.shares)) {}
 
   absl::StatusOr<FilesystemInfo> info() override { return DescribeFilesystem(volume_, journal_); }
   InodeNumber root() const override { return volume_.superblock.root_inode; }
@@ -54,13 +55,16 @@ class Filesystem final : public dax::Filesystem {
   absl::StatusOr<std::shared_ptr<File>> Find(InodeNumber inode) {
     return open_files_.FindOrOpen(inode, [&]() -> absl::StatusOr<std::shared_ptr<File>> {
       IOMAP_RETURN_IF_ERROR(inode_index_.CheckAllocated(inode));
+      IOMAP_RETURN_IF_ERROR(unfinished_mappings_.CheckFinished(inode));
       IOMAP_ASSIGN_OR_RETURN(Inode read, ReadInode(volume_, inode));
+      IOMAP_RETURN_IF_ERROR(unfinished_mappings_.FinishFile(volume_, read));
       return File::Open(volume_, shared_ranges_, std::move(read));
     });
   }
 
   const Volume volume_;
   const JournalState journal_;
+  const MappingChanges unfinished_mappings_;
   InodeIndex inode_index_;
   SharedRanges shared_ranges_;
   backends::OpenFiles<File> open_files_;
@@ -91,8 +95,8 @@ absl::StatusOr<std::unique_ptr<dax::Filesystem>> OpenFilesystem(
   IOMAP_ASSIGN_OR_RETURN(Superblock superblock, ParseSuperblock(*devices.front()));
   Volume volume{std::move(devices), std::move(superblock)};
   IOMAP_RETURN_IF_ERROR(CheckRealtimeDevice(volume));
-  IOMAP_ASSIGN_OR_RETURN(const JournalState journal, CheckJournal(volume, options.dirty_journal));
-  return std::make_unique<Filesystem>(std::move(volume), journal);
+  IOMAP_ASSIGN_OR_RETURN(Journal journal, SettleJournal(volume, options));
+  return std::make_unique<Filesystem>(std::move(volume), std::move(journal));
 }
 
 }  // namespace iomap::xfs

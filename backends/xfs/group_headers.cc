@@ -1,5 +1,8 @@
 #include "backends/xfs/group_headers.h"
 
+#include <algorithm>
+#include <iterator>
+
 #include "absl/strings/str_cat.h"
 #include "backends/xfs/checksum.h"
 #include "iomap/status_macros.h"
@@ -50,6 +53,10 @@ absl::StatusOr<Header> ReadHeader(const Volume& volume, uint32_t ag, uint32_t se
   return header;
 }
 
+absl::StatusOr<DiskAgi> ReadAgi(const Volume& volume, uint32_t ag) {
+  return ReadHeader<DiskAgi>(volume, ag, kAgiSector, "AGI", kAgiMagic);
+}
+
 absl::StatusOr<BtreeRoot> CheckRoot(const Volume& volume, uint32_t ag, const char* name,
                                     uint32_t block_in_ag, uint32_t levels) {
   const uint64_t fsblock = volume.superblock.FsBlock(ag, 0) + block_in_ag;
@@ -65,9 +72,16 @@ absl::StatusOr<BtreeRoot> CheckRoot(const Volume& volume, uint32_t ag, const cha
 }  // namespace
 
 absl::StatusOr<BtreeRoot> ReadInodeBtreeRoot(const Volume& volume, uint32_t ag) {
-  IOMAP_ASSIGN_OR_RETURN(const DiskAgi agi,
-                         ReadHeader<DiskAgi>(volume, ag, kAgiSector, "AGI", kAgiMagic));
+  IOMAP_ASSIGN_OR_RETURN(const DiskAgi agi, ReadAgi(volume, ag));
   return CheckRoot(volume, ag, "AGI", agi.root.get(), agi.levels.get());
+}
+
+absl::StatusOr<UnlinkedHeads> ReadUnlinkedHeads(const Volume& volume, uint32_t ag) {
+  IOMAP_ASSIGN_OR_RETURN(const DiskAgi agi, ReadAgi(volume, ag));
+  UnlinkedHeads heads;
+  std::transform(std::begin(agi.unlinked), std::end(agi.unlinked), heads.begin(),
+                 [](const Be32& head) { return head.get(); });
+  return heads;
 }
 
 absl::StatusOr<BtreeRoot> ReadRefcountBtreeRoot(const Volume& volume, uint32_t ag) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 
 #include "absl/status/statusor.h"
@@ -18,5 +19,11 @@ struct BtreeRoot {
 // has one only with the reflink feature. DataLoss when the header is damaged.
 absl::StatusOr<BtreeRoot> ReadInodeBtreeRoot(const Volume& volume, uint32_t ag);
 absl::StatusOr<BtreeRoot> ReadRefcountBtreeRoot(const Volume& volume, uint32_t ag);
+
+// The first inode, within the group, of each of the lists of inodes without a name.
+using UnlinkedHeads = std::array<uint32_t, 64>;
+
+// The lists of group `ag`, from its AGI. DataLoss when that is damaged.
+absl::StatusOr<UnlinkedHeads> ReadUnlinkedHeads(const Volume& volume, uint32_t ag);
 
 }  // namespace iomap::xfs

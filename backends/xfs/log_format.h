@@ -7,7 +7,7 @@
 
 // The XFS log on the medium: a ring of records in basic blocks of 512 bytes. The first four bytes
 // of each basic block are its cycle number, or, where a record begins, the magic number with the
-// cycle behind it.
+// cycle behind it. What the records carry is in log_item_format.h.
 
 namespace iomap::xfs {
 
@@ -26,12 +26,13 @@ struct DiskLogRecordHeader {
   Be32 operation_count;
   Be32 cycle_data[64];  // what the cycle numbers have replaced in the first 64 basic blocks of the
                         // body
-  Be32 format;
+  Be32 format;          // the byte order of the items
   Uuid uuid;
   Be32 buffer_bytes;  // version 2; decides how many basic blocks the header has
   uint8_t padding[188];
 };
 static_assert(sizeof(DiskLogRecordHeader) == kBasicBlockSize);
+static_assert(offsetof(DiskLogRecordHeader, cycle_data) == 44);
 static_assert(offsetof(DiskLogRecordHeader, uuid) == 304);
 static_assert(offsetof(DiskLogRecordHeader, buffer_bytes) == 320);
 
@@ -48,6 +49,10 @@ inline constexpr uint32_t kLogBytesPerHeader = 32768;    // body bytes that one 
 inline constexpr uint32_t kMostLogRecordBytes = 262144;  // version 2
 inline constexpr uint32_t kMostLogRecordsInFlight = 8;
 
+inline constexpr uint32_t kLogFormatLinuxLittleEndian = 1;
+inline constexpr uint32_t kLogFormatLinuxBigEndian = 2;
+inline constexpr uint32_t kLogFormatIrix = 3;
+
 // The header of one operation in a record's body.
 struct DiskLogOperation {
   Be32 transaction;
@@ -57,6 +62,13 @@ struct DiskLogOperation {
   Be16 padding;
 };
 static_assert(sizeof(DiskLogOperation) == 12);
+inline constexpr uint8_t kLogClientTransaction = 0x69;
+inline constexpr uint8_t kLogClientLog = 0xAA;
+inline constexpr uint8_t kLogStartFlag = 0x01;
+inline constexpr uint8_t kLogCommitFlag = 0x02;
+inline constexpr uint8_t kLogContinueFlag = 0x04;      // the region goes on in another operation
+inline constexpr uint8_t kLogWasContinuedFlag = 0x08;  // this one goes on with a region
+inline constexpr uint8_t kLogEndFlag = 0x10;
 inline constexpr uint8_t kLogUnmountFlag = 0x20;
 
 }  // namespace iomap::xfs

@@ -1,6 +1,7 @@
 #include "backends/xfs/shared_ranges.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "backends/endian.h"
@@ -54,11 +55,24 @@ absl::Status CheckRefcountRecords(const Superblock& superblock, uint32_t ag,
 
 }  // namespace
 
-SharedRanges::SharedRanges(const Volume& volume)
+SharedRanges::SharedRanges(const Volume& volume, ShareChanges changes)
     : volume_(volume),
+      changes_(std::move(changes)),
       trees_(volume, kRefcountBtree, &ReadRefcountBtreeRoot, &CheckRefcountRecords) {}
 
 absl::StatusOr<SharedRange> SharedRanges::At(uint64_t fsblock) {
+  IOMAP_ASSIGN_OR_RETURN(const CountedRange counted, InTree(fsblock));
+  SharedRange range{counted.begin, counted.end, counted.references > 1};
+  if (!changes_.empty()) {
+    const ShareChanges::Range changed = changes_.At(fsblock);
+    range.begin = std::max(range.begin, changed.begin);
+    range.end = std::min(range.end, changed.end);
+    range.shared = counted.references + changed.change > 1;
+  }
+  return range;
+}
+
+absl::StatusOr<SharedRanges::CountedRange> SharedRanges::InTree(uint64_t fsblock) {
   const Superblock& superblock = volume_.superblock;
   const uint32_t ag = superblock.AgOfBlock(fsblock);
   const uint64_t block = superblock.BlockInAg(fsblock);
@@ -73,7 +87,8 @@ absl::StatusOr<SharedRange> SharedRanges::At(uint64_t fsblock) {
     const uint64_t record_begin = record.start_block.get();
     const uint64_t record_end = record_begin + record.block_count.get();
     if (block < record_end) {
-      return SharedRange{first_block + record_begin, first_block + record_end, true};
+      return CountedRange{first_block + record_begin, first_block + record_end,
+                          record.refcount.get()};
     }
     begin = record_end;
   }
@@ -82,7 +97,7 @@ absl::StatusOr<SharedRange> SharedRanges::At(uint64_t fsblock) {
   if (behind < node.count) {
     end = std::min(end, StartBlock(node.records, behind));
   }
-  return SharedRange{first_block + begin, first_block + end, false};
+  return CountedRange{first_block + begin, first_block + end, 1};
 }
 
 }  // namespace iomap::xfs

@@ -4,6 +4,7 @@
 
 #include "absl/status/statusor.h"
 #include "backends/xfs/group_trees.h"
+#include "backends/xfs/share_changes.h"
 #include "backends/xfs/volume.h"
 
 namespace iomap::xfs {
@@ -19,14 +20,24 @@ struct SharedRange {
 // allocation groups of a file system with reflink. Safe for concurrent use.
 class SharedRanges {
  public:
-  explicit SharedRanges(const Volume& volume);
+  // `changes` are what the trees do not have yet.
+  SharedRanges(const Volume& volume, ShareChanges changes);
 
   // A range that holds `fsblock`, which exists; its neighbours may be alike. DataLoss when a tree
   // is damaged.
   absl::StatusOr<SharedRange> At(uint64_t fsblock);
 
  private:
+  // What the trees say: the references, and where they are the same.
+  struct CountedRange {
+    uint64_t begin = 0;
+    uint64_t end = 0;
+    int64_t references = 1;
+  };
+  absl::StatusOr<CountedRange> InTree(uint64_t fsblock);
+
   const Volume& volume_;
+  const ShareChanges changes_;
   GroupTrees trees_;
 };
 

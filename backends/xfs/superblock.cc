@@ -113,6 +113,7 @@ Superblock Decode(const DiskSuperblock& disk) {
   superblock.log_start = disk.log_start.get();
   superblock.log_blocks = disk.log_blocks.get();
   superblock.log_stripe_unit = disk.log_stripe_unit.get();
+  superblock.inode_alignment = disk.inode_alignment.get();
   superblock.directory_block_log = disk.directory_block_log;
   superblock.root_inode = disk.root_inode.get();
   superblock.inode_count = disk.inode_count.get();

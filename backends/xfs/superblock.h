@@ -34,6 +34,7 @@ struct Superblock {
   uint32_t log_blocks = 0;
   uint32_t log_stripe_unit = 0;     // bytes
   uint32_t log_sector_size = 0;     // bytes
+  uint32_t inode_alignment = 0;     // blocks
   uint8_t directory_block_log = 0;  // fs blocks in a directory block, log2
   InodeNumber root_inode = 0;
 

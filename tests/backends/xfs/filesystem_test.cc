@@ -229,14 +229,14 @@ TEST(XfsFilesystem, CarriesItsOldUuidInItsBlocksAfterANewOne) {
   EXPECT_EQ((*filesystem)->info()->uuid, "00010203-0405-0607-0809-0a0b0c0d0e0f");
 }
 
-TEST(XfsFilesystem, RefusesADirtyLogUnlessToldToIgnoreIt) {
+TEST(XfsFilesystem, RefusesADirtyLogThatCannotBeReplayedUnlessToldToIgnoreIt) {
   auto image = XfsImage::Make({});
   ASSERT_THAT(image, IsOk());
   const Superblock& superblock = image->superblock();
   const uint64_t record = superblock.AddressOfBlock(superblock.log_start);
   image->Put(record + kBasicBlockSize + offsetof(DiskLogOperation, flags), 0, 1);
-  EXPECT_THAT(image->Open(), StatusIs(absl::StatusCode::kUnimplemented,
-                                      AllOf(HasSubstr("the log is dirty (head 2, tail 0)"),
+  EXPECT_THAT(image->Open(), StatusIs(absl::StatusCode::kDataLoss,
+                                      AllOf(HasSubstr("record at block 0: no checksum"),
                                             HasSubstr("--no-replay"))));
   const auto filesystem = image->Open({.dirty_journal = DirtyJournal::kIgnore});
   ASSERT_THAT(filesystem, IsOk());
