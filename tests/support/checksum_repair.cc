@@ -1,4 +1,4 @@
-#include "tests/damage/checksum_repair.h"
+#include "tests/support/checksum_repair.h"
 
 #include <array>
 #include <cstring>

@@ -1,4 +1,4 @@
-#include "tests/damage/answers.h"
+#include "tests/support/answers.h"
 
 #include <algorithm>
 #include <utility>
