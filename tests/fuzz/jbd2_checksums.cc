@@ -26,6 +26,7 @@ using Bytes = absl::Span<const std::byte>;
 using Block = std::vector<std::byte>;
 
 // The superblock of a journal, the heads and tags of its blocks. Big-endian.
+constexpr uint32_t kMagic = 0xc03b3998;
 constexpr size_t kHeadType = 4, kHeadSequence = 8, kHeadBytes = 12;
 constexpr uint32_t kDescriptor = 1, kCommit = 2, kRevoke = 5;
 constexpr size_t kBlocks = 0x10, kFirst = 0x14, kIncompat = 0x28, kUuid = 0x30;
@@ -105,8 +106,7 @@ class Jbd2Checksums : public JournalChecksums {
 
   // 0 when it is no block of the journal itself.
   static uint32_t TypeOf(Bytes block) {
-    return Load<Be32>(block.data()) == ext4::kJournalMagic ? Load<Be32>(block.data() + kHeadType)
-                                                           : 0;
+    return Load<Be32>(block.data()) == kMagic ? Load<Be32>(block.data() + kHeadType) : 0;
   }
 
   void AddTags(uint64_t descriptor, Bytes block) {
