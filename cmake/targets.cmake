@@ -8,10 +8,15 @@ if(IOMAP_SANITIZE)
                          -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(iomap_settings INTERFACE -fsanitize=${IOMAP_SANITIZE})
 endif()
-
 # iomap_library(NAME SOURCES a.cc ... DEPENDS target ...) adds a static library NAME.
 function(iomap_library name)
   cmake_parse_arguments(PARSE_ARGV 1 library "" "" "SOURCES;DEPENDS")
   add_library(${name} STATIC ${library_SOURCES})
+  if(IOMAP_FUZZ)
+    # Of the tests around them, the fuzzing engine need not know anything.
+    set(coverage -fprofile-instr-generate -fcoverage-mapping)
+    target_compile_options(${name} PRIVATE -fsanitize=fuzzer-no-link ${coverage})
+    target_link_options(${name} PUBLIC ${coverage})
+  endif()
   target_link_libraries(${name} PUBLIC iomap_settings ${library_DEPENDS})
 endfunction()

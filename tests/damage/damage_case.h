@@ -7,10 +7,10 @@
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "tests/damage/checksum_repair.h"
-#include "tests/damage/damage.h"
-#include "tests/damage/metadata_blocks.h"
+#include "tests/support/checksum_repair.h"
+#include "tests/support/damage.h"
 #include "tests/support/file_descriptor.h"
+#include "tests/support/metadata_blocks.h"
 
 namespace iomap::tests {
 

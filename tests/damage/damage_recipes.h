@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "tests/oracle/recipe.h"
+#include "tests/support/recipe.h"
 
 namespace iomap::tests {
 

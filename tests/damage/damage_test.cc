@@ -23,13 +23,13 @@
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "iomap/status_macros.h"
-#include "tests/damage/answers.h"
-#include "tests/damage/checksum_repair.h"
-#include "tests/damage/crash_note.h"
 #include "tests/damage/damage_case.h"
 #include "tests/damage/damage_recipes.h"
-#include "tests/damage/metadata_blocks.h"
-#include "tests/oracle/recipe_image.h"
+#include "tests/support/answers.h"
+#include "tests/support/checksum_repair.h"
+#include "tests/support/crash_note.h"
+#include "tests/support/metadata_blocks.h"
+#include "tests/support/recipe_image.h"
 #include "tests/support/skip.h"
 #include "tests/support/status_matchers.h"
 #include "tests/support/system_error.h"
@@ -70,7 +70,7 @@ class DamageTest : public testing::TestWithParam<DamageRecipe> {
     ASSERT_EQ(stat(image_path_.c_str(), &status), 0);
     image_bytes_ = status.st_size;
     most_work_ = uint64_t{512} * status.st_blocks / kLeastRecordBytes;
-    right_ = AskEverything(**filesystem, most_work_);
+    right_ = AskEverything(**filesystem, {.most = most_work_});
     ASSERT_EQ(right_.errors, 0);
     ASSERT_GT(right_.paths.size(), 300u);
     ExpectKinds(GetParam().kinds);
@@ -119,7 +119,7 @@ class DamageTest : public testing::TestWithParam<DamageRecipe> {
       const std::string fault = FaultOf(filesystem.status());
       return fault.empty() ? std::vector<std::string>() : std::vector<std::string>{fault};
     }
-    const Answers answers = AskEverything(**filesystem, most_work_);
+    const Answers answers = AskEverything(**filesystem, {.most = most_work_});
     cases_with_errors_ += answers.errors > 0 ? 1 : 0;
     std::vector<std::string> wrong = answers.faults;
     if (answers.exceeded) {

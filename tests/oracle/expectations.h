@@ -7,9 +7,9 @@
 
 #include "dax/filesystem.h"
 #include "iomap/attributes.h"
-#include "tests/oracle/recipe.h"
-#include "tests/oracle/recipe_image.h"
 #include "tests/oracle/tree_comparison.h"
+#include "tests/support/recipe.h"
+#include "tests/support/recipe_image.h"
 #include "tests/support/referee.h"
 
 namespace iomap::tests {

@@ -1,7 +1,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "tests/oracle/recipe.h"
+#include "tests/oracle/recipes.h"
 
 namespace iomap::tests {
 namespace {

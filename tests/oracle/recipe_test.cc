@@ -1,5 +1,3 @@
-#include "tests/oracle/recipe.h"
-
 #include <map>
 #include <memory>
 #include <string>
@@ -7,10 +5,11 @@
 
 #include "gtest/gtest.h"
 #include "tests/oracle/expectations.h"
-#include "tests/oracle/recipe_image.h"
+#include "tests/oracle/recipes.h"
 #include "tests/oracle/rerun.h"
 #include "tests/oracle/tree_comparison.h"
 #include "tests/support/loop_mount.h"
+#include "tests/support/recipe_image.h"
 #include "tests/support/skip.h"
 #include "tests/support/status_matchers.h"
 

@@ -7,7 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "iomap/status_macros.h"
-#include "tests/oracle/recipe.h"
+#include "tests/oracle/recipes.h"
 #include "tests/support/file_descriptor.h"
 #include "tests/support/system_error.h"
 

@@ -16,11 +16,15 @@ import time
 
 import changed_sources
 import ctest_results
+import fuzz
 
 JUNIT_FOLDER = 'build/check'
 ALLOWED_SKIPS = 'tests/allowed_skips.txt'
 CLANG_FORMAT = 'clang-format-14'
 CLANG_TIDY = 'clang-tidy-14'
+# Of fuzzing, for each backend; they run at once.
+FUZZ_SECONDS = 30
+LONG_FUZZ_SECONDS = 600
 
 
 class Report:
@@ -135,10 +139,27 @@ def check_clang_tidy(report, everything):
                        f'{CLANG_TIDY} -p build/dev --quiet {source}')
 
 
+def fuzz_backends(report, seconds):
+    """Builds the fuzzers, tries their corpus and goes on from there."""
+    if not build(report, 'fuzz', 'fuzzers', []):
+        return
+    again = 'python3 tools/scripts/fuzz.py'
+    failed = fuzz.run(fuzz.BACKENDS, seconds)
+    for backend in fuzz.BACKENDS:
+        report.add(f'fuzz: {backend}', backend not in failed,
+                   f'{again} run --seconds {seconds} {backend}, or {fuzz.fuzzer(backend)} with an '
+                   f'input of {fuzz.FINDINGS}')
+    if not failed:
+        total = fuzz.print_coverage(fuzz.coverage())
+        report.add(f'fuzz: {total:.1f} % of the lines of backends/ are reached',
+                   total >= fuzz.LEAST_COVERAGE, f'{again} coverage')
+
+
 def main():
     parser = argparse.ArgumentParser(prog='tools/check', allow_abbrev=False)
     parser.add_argument('--long', action='store_true',
-                        help='also the tests that take long, and clang-tidy on everything')
+                        help='also the tests that take long, ten minutes of fuzzing, and '
+                             'clang-tidy on everything')
     options = parser.parse_args()
     fast = [] if options.long else ['--label-exclude', '^long$']
 
@@ -149,6 +170,7 @@ def main():
     report.stage('ASan + UBSan build and tests', run_tests, 'asan', 'all', fast)
     report.stage('TSan build and tests', run_tests, 'tsan', 'threads_tests',
                  [*fast, '--label-regex', '^threads$'])
+    report.stage('fuzzing', fuzz_backends, LONG_FUZZ_SECONDS if options.long else FUZZ_SECONDS)
     report.print_summary()
     sys.exit(1 if report.counts['failed'] else 0)
 

@@ -37,8 +37,4 @@ inline std::ostream& operator<<(std::ostream& out, const Recipe& recipe) {
   return out << recipe.name;
 }
 
-// One image for each value of what the back ends support.
-std::vector<Recipe> Ext4Recipes();
-std::vector<Recipe> XfsRecipes();
-
 }  // namespace iomap::tests

@@ -1,5 +1,6 @@
-#include "tests/damage/checksum_repair.h"
+#include "tests/support/checksum_repair.h"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <utility>
@@ -113,7 +114,7 @@ class Ext4Repair : public ChecksumRepair {
       };
     }
     if (block.kind == "inode") {
-      return [this, address = block.address](Changed changed) { RepairInodes(address, changed); };
+      return RepairOfInodes(block.address, bytes);
     }
     return RepairOfOwnedBlock(bytes);
   }
@@ -221,11 +222,24 @@ class Ext4Repair : public ChecksumRepair {
     }
   }
 
-  void RepairInodes(uint64_t address, Changed changed) const {
-    const ext4::Superblock& superblock = volume_->superblock();
-    for (size_t begin = 0; begin < changed.size(); begin += superblock.inode_size) {
-      RepairInode(NumberAt(address + begin), changed.subspan(begin, superblock.inode_size));
+  // Those whose checksums are right: of an inode that was never used there is none.
+  Repair RepairOfInodes(uint64_t address, Bytes bytes) const {
+    const size_t size = volume_->superblock().inode_size;
+    std::vector<std::pair<size_t, uint32_t>> found;  // where the record begins, which inode it is
+    for (size_t begin = 0; begin < bytes.size(); begin += size) {
+      const Bytes record = bytes.subspan(begin, size);
+      std::vector<std::byte> repaired(record.begin(), record.end());
+      const uint32_t number = NumberAt(address + begin);
+      RepairInode(number, absl::MakeSpan(repaired));
+      if (std::equal(record.begin(), record.end(), repaired.begin())) {
+        found.emplace_back(begin, number);
+      }
     }
+    return [this, found, size](Changed changed) {
+      for (const auto& [begin, number] : found) {
+        RepairInode(number, changed.subspan(begin, size));
+      }
+    };
   }
 
   uint32_t NumberAt(uint64_t address) const {

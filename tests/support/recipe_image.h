@@ -9,7 +9,7 @@
 #include "backends/open_options.h"
 #include "dax/filesystem.h"
 #include "iomap/attributes.h"
-#include "tests/oracle/recipe.h"
+#include "tests/support/recipe.h"
 #include "tests/support/referee.h"
 #include "tests/support/temporary_directory.h"
 

@@ -8,7 +8,7 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "dax/filesystem.h"
-#include "tests/damage/metadata_blocks.h"
+#include "tests/support/metadata_blocks.h"
 
 namespace iomap::tests {
 

@@ -1,4 +1,4 @@
-#include "tests/oracle/recipe_image.h"
+#include "tests/support/recipe_image.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -12,12 +12,12 @@
 #include "backends/registry.h"
 #include "dax/file_device.h"
 #include "iomap/status_macros.h"
-#include "tests/oracle/xfs_protofile.h"
 #include "tests/support/debugfs_referee.h"
 #include "tests/support/file_descriptor.h"
 #include "tests/support/loop_mount.h"
 #include "tests/support/system_error.h"
 #include "tests/support/xfs_db_referee.h"
+#include "tests/support/xfs_protofile.h"
 
 namespace iomap::tests {
 namespace {

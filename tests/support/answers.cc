@@ -1,4 +1,4 @@
-#include "tests/damage/answers.h"
+#include "tests/support/answers.h"
 
 #include <algorithm>
 #include <utility>
@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "dax/io.h"
+#include "iomap/bmap.h"
 #include "iomap/fiemap.h"
 #include "iomap/for_each_mapping.h"
 #include "iomap/path.h"
@@ -18,13 +19,13 @@
 namespace iomap::tests {
 namespace {
 
-constexpr uint64_t kMostContents = uint64_t{64} << 20;
 constexpr uint64_t kMostBytesOfZeros = 512;
 constexpr int kSeeks = 6;
+constexpr uint32_t kUsualBlockSize = 4096;
 
-constexpr absl::string_view kQuestionNames[kQuestions] = {"entry",    "look-up", "attributes",
-                                                          "mappings", "report",  "contents",
-                                                          "seek",     "entries", "target"};
+constexpr absl::string_view kQuestionNames[kQuestions] = {
+    "entry",  "look-up",  "attributes", "mappings", "report",
+    "blocks", "contents", "seek",       "entries",  "target"};
 
 template <typename... Values>
 uint64_t Digest(const Values&... values) {
@@ -33,10 +34,13 @@ uint64_t Digest(const Values&... values) {
 
 class Asker {
  public:
-  Asker(dax::Filesystem& filesystem, uint64_t most) : filesystem_(filesystem), most_(most) {}
+  Asker(dax::Filesystem& filesystem, const Bounds& bounds)
+      : filesystem_(filesystem), bounds_(bounds) {}
 
   Answers Ask() {
-    Note(filesystem_.info().status());
+    const absl::StatusOr<FilesystemInfo> info = filesystem_.info();
+    Note(info.status());
+    block_size_ = info.ok() ? info->block_size : kUsualBlockSize;
     Add("/", filesystem_.root());
     const absl::Status status = WalkTree(
         filesystem_, [&](const TreeEntry& entry) { return Visit(entry); },
@@ -126,6 +130,7 @@ class Asker {
     At(answers, Question::kAttributes) = DigestOf(*attributes);
     At(answers, Question::kMappings) = DigestOfMappings(**file);
     At(answers, Question::kReport) = DigestOfReport(**file);
+    At(answers, Question::kBlocks) = DigestOfBlocks(**file, attributes->size);
     At(answers, Question::kSeek) = DigestOfSeeks(**file, attributes->size);
     if (attributes->type == FileType::kRegular) {
       At(answers, Question::kContents) = DigestOfContents(**file, attributes->size);
@@ -160,7 +165,7 @@ class Asker {
   // Counts `more`; false when that is too much.
   bool Count(uint64_t& counter) {
     ++counter;
-    answers_.exceeded = answers_.exceeded || counter > most_;
+    answers_.exceeded = answers_.exceeded || counter > bounds_.most;
     return !answers_.exceeded;
   }
 
@@ -191,10 +196,10 @@ class Asker {
     IOMAP_RETURN_IF_ERROR(ForEachMapping(
         file, &iomap::File::MapForRead, ByteRange::Between(0, size),
         [&](const Mapping& mapping, const ByteRange& part) -> absl::StatusOr<Walk> {
-          const uint64_t wanted =
-              std::min(part.length, mapping.reads_as_zeros() ? kMostBytesOfZeros : kMostContents);
+          const uint64_t wanted = std::min(
+              part.length, mapping.reads_as_zeros() ? kMostBytesOfZeros : bounds_.most_contents);
           contents_ += wanted;
-          if (contents_ > kMostContents || answers_.exceeded) {
+          if (contents_ > bounds_.most_contents || answers_.exceeded) {
             return Walk::kStop;
           }
           buffer_.resize(wanted);
@@ -223,6 +228,15 @@ class Asker {
     return digest;
   }
 
+  absl::StatusOr<uint64_t> DigestOfBlocks(dax::File& file, uint64_t size) {
+    uint64_t digest = 0;
+    for (uint64_t offset : {uint64_t{0}, size / 2, size, ByteRange::kMaxOffset}) {
+      IOMAP_ASSIGN_OR_RETURN(const uint64_t block, Bmap(file, offset / block_size_, block_size_));
+      digest = Digest(digest, block);
+    }
+    return digest;
+  }
+
   absl::StatusOr<uint64_t> DigestOfEntries(InodeNumber inode) {
     uint64_t digest = 0;
     IOMAP_RETURN_IF_ERROR(
@@ -234,7 +248,8 @@ class Asker {
   }
 
   dax::Filesystem& filesystem_;
-  const uint64_t most_;
+  const Bounds bounds_;
+  uint32_t block_size_ = kUsualBlockSize;
   Answers answers_;
   uint64_t contents_ = 0;  // bytes read
   std::string buffer_;
@@ -277,8 +292,8 @@ std::string FaultOf(const absl::Status& status) {
   return names_place ? "" : absl::StrCat("names no place: ", status.ToString());
 }
 
-Answers AskEverything(dax::Filesystem& filesystem, uint64_t most) {
-  return Asker(filesystem, most).Ask();
+Answers AskEverything(dax::Filesystem& filesystem, const Bounds& bounds) {
+  return Asker(filesystem, bounds).Ask();
 }
 
 std::vector<std::string> WrongAnswers(const Answers& undamaged, const Answers& damaged) {

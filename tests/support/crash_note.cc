@@ -1,4 +1,4 @@
-#include "tests/damage/crash_note.h"
+#include "tests/support/crash_note.h"
 
 #include <unistd.h>
 

@@ -1,4 +1,4 @@
-#include "tests/damage/damage.h"
+#include "tests/support/damage.h"
 
 #include <algorithm>
 #include <cstring>

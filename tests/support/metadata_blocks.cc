@@ -1,4 +1,4 @@
-#include "tests/damage/metadata_blocks.h"
+#include "tests/support/metadata_blocks.h"
 
 #include <fcntl.h>
 

@@ -18,12 +18,13 @@ enum class Question {
   kAttributes,
   kMappings,  // for reading
   kReport,    // Fiemap, holes included
+  kBlocks,    // Bmap, of a few blocks
   kContents,  // of the mapped parts of a regular file, up to a total
   kSeek,      // a few SEEK_DATA and SEEK_HOLE
   kEntries,   // of a directory, with their cookies
   kTarget,    // of a symbolic link
 };
-inline constexpr size_t kQuestions = 9;
+inline constexpr size_t kQuestions = 10;
 
 // The answers about one path: a digest that is equal for equal answers, or the error.
 using PathAnswers = std::array<absl::StatusOr<uint64_t>, kQuestions>;
@@ -44,9 +45,16 @@ struct Answers {
   int errors = 0;
 };
 
-// Asks everything, until more than `most` mappings or entries have come. Whatever the answers are,
-// the errors among them have a code that a backend may give, and one line of text that says where.
-Answers AskEverything(dax::Filesystem& filesystem, uint64_t most);
+// How much is asked.
+struct Bounds {
+  uint64_t most = 0;                            // mappings, and entries
+  uint64_t most_contents = uint64_t{64} << 20;  // bytes, of all files
+};
+
+// Asks everything, until more than `bounds.most` mappings or entries have come. Whatever the
+// answers are, the errors among them have a code that a backend may give, and one line of text that
+// says where.
+Answers AskEverything(dax::Filesystem& filesystem, const Bounds& bounds);
 
 // What is wrong with `status` as an error about an image; empty when it is a good one.
 std::string FaultOf(const absl::Status& status);

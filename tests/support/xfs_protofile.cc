@@ -1,4 +1,4 @@
-#include "tests/oracle/xfs_protofile.h"
+#include "tests/support/xfs_protofile.h"
 
 #include <sys/stat.h>
 
