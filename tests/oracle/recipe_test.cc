@@ -4,14 +4,14 @@
 #include <vector>
 
 #include "gtest/gtest.h"
-#include "tests/oracle/expectations.h"
 #include "tests/oracle/recipes.h"
-#include "tests/oracle/rerun.h"
-#include "tests/oracle/tree_comparison.h"
+#include "tests/support/expectations.h"
 #include "tests/support/loop_mount.h"
 #include "tests/support/recipe_image.h"
+#include "tests/support/rerun.h"
 #include "tests/support/skip.h"
 #include "tests/support/status_matchers.h"
+#include "tests/support/tree_comparison.h"
 
 namespace iomap::tests {
 namespace {

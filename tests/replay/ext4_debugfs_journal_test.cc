@@ -10,11 +10,11 @@
 #include "dax/filesystem.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "tests/oracle/recipe_image.h"
-#include "tests/oracle/rerun.h"
 #include "tests/replay/ext4_journal_facts.h"
 #include "tests/support/command.h"
 #include "tests/support/dirty_image.h"
+#include "tests/support/recipe_image.h"
+#include "tests/support/rerun.h"
 #include "tests/support/skip.h"
 #include "tests/support/status_matchers.h"
 

@@ -4,8 +4,8 @@
 #include <string>
 
 #include "iomap/status_macros.h"
-#include "tests/oracle/recipe.h"
 #include "tests/support/dirty_image.h"
+#include "tests/support/recipe.h"
 #include "tests/support/tree_load.h"
 
 namespace iomap::tests {

@@ -3,8 +3,8 @@
 #include <cstdint>
 
 #include "absl/status/status.h"
-#include "tests/oracle/recipe_image.h"
 #include "tests/replay/ext4_dirty_recipes.h"
+#include "tests/support/recipe_image.h"
 
 namespace iomap::tests {
 

@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "tests/oracle/recipe_image.h"
-#include "tests/oracle/tree_comparison.h"
 #include "tests/support/dirty_image.h"
+#include "tests/support/recipe_image.h"
+#include "tests/support/tree_comparison.h"
 #include "tests/support/tree_load.h"
 
 namespace iomap::tests {

@@ -7,10 +7,10 @@
 
 #include "dax/filesystem.h"
 #include "iomap/attributes.h"
-#include "tests/oracle/tree_comparison.h"
 #include "tests/support/recipe.h"
 #include "tests/support/recipe_image.h"
 #include "tests/support/referee.h"
+#include "tests/support/tree_comparison.h"
 
 namespace iomap::tests {
 

@@ -1,4 +1,4 @@
-#include "tests/oracle/rerun.h"
+#include "tests/support/rerun.h"
 
 #include <errno.h>
 

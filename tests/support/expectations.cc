@@ -1,7 +1,7 @@
-#include "tests/oracle/expectations.h"
+#include "tests/support/expectations.h"
 
 #include "gtest/gtest.h"
-#include "tests/oracle/rerun.h"
+#include "tests/support/rerun.h"
 #include "tests/support/status_matchers.h"
 
 namespace iomap::tests {

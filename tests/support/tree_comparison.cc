@@ -1,4 +1,4 @@
-#include "tests/oracle/tree_comparison.h"
+#include "tests/support/tree_comparison.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -12,7 +12,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "iomap/status_macros.h"
-#include "tests/oracle/file_comparison.h"
+#include "tests/support/file_comparison.h"
 #include "tests/support/kernel_file.h"
 #include "tests/support/system_error.h"
 

@@ -1,4 +1,4 @@
-#include "tests/oracle/file_comparison.h"
+#include "tests/support/file_comparison.h"
 
 #include <sys/stat.h>
 
