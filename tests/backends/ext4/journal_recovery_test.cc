@@ -211,6 +211,27 @@ TEST_F(Ext4JournalRecovery, ParsesTheSuperblockAgain) {
   EXPECT_EQ(volume_->superblock().label, "N");
 }
 
+TEST_F(Ext4JournalRecovery, ReadsAJournalOfBlockPointersInPieces) {
+  image_ = std::make_unique<Ext4Image>(
+      Ext4Image::Make({"-t", "ext3", "-b", "1024", "-J", "size=1"}).value());
+  const uint64_t inode =
+      image_->Get(2 * kBlock + offsetof(DiskGroupDescriptor, inode_table_lo), 4) * kBlock +
+      7 * image_->Get(kSuperblockOffset + offsetof(DiskSuperblock, inode_size), 2);
+  const uint64_t first = inode + offsetof(DiskInode, block) + 4;  // of blocks 1 and 2
+  const uint64_t pointers = image_->Get(first, 8);
+  image_->Put(first, pointers >> 32 | pointers << 32, 8);
+  layout_.checksums = JournalChecksums::kNone;
+  journal_ = std::make_unique<JournalBuilder>(JournalBuilder::Make(*image_, layout_).value());
+  ASSERT_EQ(journal_->AddressOf(1), journal_->AddressOf(2) + kBlock);
+  for (unsigned char i = 0; i < 100; ++i) {
+    journal_->Write({{kFree + i, i}});
+  }
+  journal_->Commit();
+  ASSERT_THAT(Recover(), IsOk());
+  EXPECT_EQ(ByteOf(kFree + 1), 1u);
+  EXPECT_EQ(ByteOf(kFree + 99), 99u);
+}
+
 TEST_F(Ext4JournalRecovery, RefusesACommittedDescriptorWithAWrongChecksum) {
   journal_->Write({{kFree, 1}});
   journal_->Commit();
