@@ -250,7 +250,7 @@ def dirty_ext4(features, journal_feature=None, journal_megabytes=1, **dirty):
         make_ext4(image, 16, block, f'^has_journal,^resize_inode,{features}',
                   inodes=160)
         with Mount(image) as root:
-            fill(root, block, extents=12)
+            fill(root, block, extents=12, preallocates='^extents' not in features)
         # Late, so that it holds nothing else.
         run('tune2fs', '-j', '-J', f'size={journal_megabytes}', image)
         if journal_feature is not None:
@@ -353,6 +353,7 @@ IMAGES = {
     'ext4_journal': dirty_ext4('metadata_csum,64bit', how=NO_FLUSH),
     'ext4_journal_plain': dirty_ext4('^metadata_csum,^64bit,uninit_bg', orphan=True),
     'ext4_journal_orphans': dirty_ext4('metadata_csum,64bit', 'orphan_file', orphan=True),
+    'ext4_journal_pointers': dirty_ext4('^extents,^metadata_csum,^64bit', orphan=True),
     'ext4_journal_fast_commit': dirty_ext4('metadata_csum,64bit', 'fast_commit', 4, how=NO_FLUSH),
     'xfs_block_1024': xfs_block_1024,
     'xfs_block_4096': xfs_block_4096,

@@ -22,8 +22,8 @@ JUNIT_FOLDER = 'build/check'
 ALLOWED_SKIPS = 'tests/allowed_skips.txt'
 CLANG_FORMAT = 'clang-format-14'
 CLANG_TIDY = 'clang-tidy-14'
-# Of fuzzing, for each backend; they run at once.
-FUZZ_SECONDS = 30
+# Of fuzzing, for each backend; they run at once. The corpus, which comes first, takes up to half.
+FUZZ_SECONDS = 60
 LONG_FUZZ_SECONDS = 600
 
 
