@@ -21,7 +21,7 @@ Region Head(xfs::LogItemType type, size_t region_count) {
 
 Region& Region::Add(uint64_t value, size_t width) {
   for (size_t i = 0; i < width; ++i) {
-    bytes_.push_back(static_cast<std::byte>(value >> (8 * i)));
+    bytes_.push_back(static_cast<std::byte>(i < sizeof value ? value >> (8 * i) : 0));
   }
   return *this;
 }
