@@ -72,7 +72,7 @@ absl::Status RunCase(const std::string& image_path, uint64_t seed, Tally& tally)
   }
   IOMAP_ASSIGN_OR_RETURN(const FilesystemInfo info, (*filesystem)->info());
   tally.replayed += info.journal == JournalState::kReplayed;
-  const Answers answers = AskEverything(**filesystem, kMostWork);
+  const Answers answers = AskEverything(**filesystem, {.most = kMostWork});
   if (!answers.faults.empty()) {
     return absl::InternalError(answers.faults.front());
   }

@@ -17,6 +17,7 @@
 #include "tests/support/rerun.h"
 #include "tests/support/skip.h"
 #include "tests/support/status_matchers.h"
+#include "tests/support/tree_comparison.h"
 
 namespace iomap::tests {
 namespace {

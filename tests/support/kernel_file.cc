@@ -3,7 +3,9 @@
 #include <fcntl.h>
 #include <linux/fiemap.h>
 #include <linux/fs.h>
+#include <linux/magic.h>
 #include <sys/ioctl.h>
+#include <sys/vfs.h>
 
 #include "absl/strings/str_cat.h"
 #include "iomap/status_macros.h"
@@ -110,6 +112,11 @@ std::optional<uint32_t> KernelFile::Bmap(uint32_t file_block) const {
     return std::nullopt;
   }
   return static_cast<uint32_t>(block);
+}
+
+bool KernelFile::is_on_xfs() const {
+  struct statfs status;
+  return fstatfs(file_.get(), &status) == 0 && status.f_type == XFS_SUPER_MAGIC;
 }
 
 absl::Status KernelFile::Read(uint64_t offset, absl::Span<std::byte> out) const {

@@ -32,6 +32,8 @@ class KernelFile {
   // root.
   std::optional<uint32_t> Bmap(uint32_t file_block) const;
 
+  bool is_on_xfs() const;
+
   // pread(2) of all of `out`, which lies below the end of file.
   absl::Status Read(uint64_t offset, absl::Span<std::byte> out) const;
 
