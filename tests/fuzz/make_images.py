@@ -18,7 +18,10 @@ import tempfile
 import threading
 import time
 
+import xfs_log_writer as log
+
 MAGIC = b'SPARSE01'
+IMAGES_FOLDER = os.path.join(os.path.dirname(__file__), 'images')
 LEAST_GAP = 32  # bytes of zeros that are worth a new piece
 SHUT_DOWN = 0x8004587d  # _IOR('X', 125, uint32_t), of ext4 and XFS
 FLUSH_LOG, NO_FLUSH = 1, 2
@@ -343,6 +346,23 @@ def dirty_xfs(*options, **dirty):
     return make
 
 
+def xfs_log_by_hand(*items):
+    """The image xfs_block_1024 as it is kept, so that inodes and blocks are known, with a log."""
+    def make(image):
+        data = read_sparse(f'{IMAGES_FOLDER}/xfs_block_1024.sparse')
+        with open(image, 'wb') as file:
+            file.write(data)
+        with open(image, 'r+b') as file:
+            begin, _ = log_place(file)
+            file.seek(begin)
+            file.write(log.record(data[32:48], items))
+    return make
+
+
+# Inodes and blocks of the image xfs_block_1024.
+PLAIN, FRAGMENTED, CLONED = 68, 71, 80
+PLAIN_BLOCK, FRAGMENTED_BLOCK, FREE_BLOCK = 14, 780, 900
+
 IMAGES = {
     'ext4_checksums': ext4_checksums,
     'ext4_block_4096': ext4_block_4096,
@@ -360,6 +380,26 @@ IMAGES = {
     'xfs_v4': xfs_v4,
     'xfs_log': dirty_xfs('-m', 'reflink=1,rmapbt=1', orphan=True),
     'xfs_log_busy': dirty_xfs('-m', 'reflink=1,rmapbt=1', busy=True),
+    'xfs_log_intents': xfs_log_by_hand(
+        log.intent(log.MAPPING, 1, log.mapping(PLAIN, PLAIN_BLOCK + 1, 1, 1, log.UNMAP)),
+        log.intent(log.MAPPING, 2, log.mapping(PLAIN, FREE_BLOCK, 10, 2, log.MAP)),
+        log.intent(log.MAPPING, 3,
+                   log.mapping(FRAGMENTED, FREE_BLOCK + 2, 1, 1, log.MAP | log.UNWRITTEN)),
+        log.intent(log.MAPPING, 4, log.mapping(FRAGMENTED, FREE_BLOCK + 3, 3, 1, log.MAP)),
+        log.intent(log.MAPPING_DONE, 4),
+        log.intent(log.MAPPING, 5,
+                   log.mapping(PLAIN, FREE_BLOCK + 4, 0, 1, log.MAP | log.ATTRIBUTE_FORK)),
+        log.intent(log.REFCOUNT, 6, log.refcount(PLAIN_BLOCK + 1, 1, log.INCREASE),
+                   log.refcount(PLAIN_BLOCK, 1, log.DECREASE)),
+        log.intent(log.REFCOUNT, 7, log.refcount(FREE_BLOCK, 8, log.ALLOCATE_STAGING)),
+        log.intent(log.REFCOUNT, 8, log.refcount(FREE_BLOCK + 2, 2, log.FREE_STAGING)),
+        log.intent(log.REFCOUNT, 9, log.refcount(FRAGMENTED_BLOCK, 1, log.DECREASE)),
+        log.intent(log.EXTENT_FREE, 10, struct.pack('<QII', FREE_BLOCK, 4, 0)),
+        log.intent(log.REVERSE_MAP, 11, log.mapping(PLAIN, FREE_BLOCK, 0, 1, log.MAP)),
+        log.intent(log.ATTRIBUTE, 12, struct.pack('<QIIII', PLAIN, 1, 0, 0, 0))),
+    'xfs_log_exchange': xfs_log_by_hand(
+        log.intent(log.EXCHANGE, 1, struct.pack('<QQIIQQQQQ', PLAIN, CLONED, 0, 0, 0, 0, 3, 0, 0)),
+        log.dquot(5, FREE_BLOCK * 2), log.dquot(6, FREE_BLOCK * 2 + 2), log.quota_off()),
     'xfs_log_unsynced': dirty_xfs('-m', 'reflink=1', '-l', 'su=32k', how=NO_FLUSH),
 }
 
@@ -378,6 +418,19 @@ def pieces(data):
         end = at + LEAST_GAP
     if begin is not None:
         yield begin, min(end, len(data))
+
+
+def read_sparse(path):
+    with open(path, 'rb') as file:
+        data = file.read()
+    size, = struct.unpack_from('<Q', data, len(MAGIC))
+    image = bytearray(size)
+    at = len(MAGIC) + 8
+    while at < len(data):
+        begin, length = struct.unpack_from('<QQ', data, at)
+        image[begin:begin + length] = data[at + 16:at + 16 + length]
+        at += 16 + length
+    return image
 
 
 def write_sparse(image, path):
