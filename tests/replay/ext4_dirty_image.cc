@@ -22,6 +22,7 @@ absl::Status MakeDirtyImage(const Ext4DirtyRecipe& recipe, uint64_t seed,
   dirty.image_path = workshop.image_path();
   dirty.mount_path = workshop.mount_path();
   dirty.mount_options = recipe.mount_options;
+  dirty.taken = recipe.taken;
   dirty.shutdown = recipe.shutdown;
   std::unique_ptr<DirtyLoad> load;
   dirty.load = [&](const std::string& mount_path) -> absl::Status {

@@ -244,6 +244,10 @@ std::unique_ptr<DirtyLoad> Make() {
 void AddLayouts(std::vector<Ext4DirtyRecipe>& recipes) {
   recipes.push_back(
       {.name = "Defaults", .mkfs = {}, .facts = {"transactions", "checksums v3", "64bit"}});
+  recipes.push_back({.name = "CopiedWhileMounted",
+                     .mkfs = {},
+                     .taken = Taken::kWhileMounted,
+                     .facts = {"transactions"}});
   recipes.push_back({.name = "ChecksumsV3Without64bit",
                      .mkfs = {"-O", "^64bit"},
                      .facts = {"transactions", "checksums v3"}});

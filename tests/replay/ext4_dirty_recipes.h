@@ -29,6 +29,7 @@ struct Ext4DirtyRecipe {
   std::string name;               // of the test
   std::vector<std::string> mkfs;  // options of mke2fs
   std::string mount_options = {};
+  Taken taken = Taken::kAfterShutdown;
   Shutdown shutdown = Shutdown::kFlushLog;
   uint64_t image_bytes = uint64_t{96} << 20;
   // The load, on a tree that RunLoad has made; null: RunLoad again.

@@ -48,7 +48,7 @@ std::vector<XfsDirtyRecipe> XfsDirtyRecipes() {
        .facts = {"inode items", "buffers"}},
       {.name = "CopiedWhileMounted",
        .mkfs = {"-m", "reflink=1"},
-       .taken = XfsDirtyRecipe::Taken::kWhileMounted,
+       .taken = Taken::kWhileMounted,
        .load = &MixLoads,
        .facts = {"inode items", "buffers"}},
       {.name = "ManyThreads",

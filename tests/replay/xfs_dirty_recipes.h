@@ -13,9 +13,6 @@ namespace iomap::tests {
 
 // How to make one xfs image with a dirty log of one kind.
 struct XfsDirtyRecipe {
-  // When the image is taken from the mounted file system.
-  enum class Taken { kAfterShutdown, kWhileMounted };
-
   std::string name;  // of the test
   Arguments mkfs;    // options of mkfs.xfs
   std::string mount_options = {};

@@ -62,28 +62,6 @@ absl::Status RunRounds(const XfsDirtyRecipe& recipe, uint64_t seed, const std::s
   return absl::OkStatus();
 }
 
-// The image as it lies there when everything that was asked for is on the medium or in the log, and
-// the file system goes on.
-absl::Status CopyWhileMounted(const XfsDirtyRecipe& recipe, uint64_t seed,
-                              const Workshop& workshop) {
-  IOMAP_ASSIGN_OR_RETURN(const std::unique_ptr<LoopMount> mount,
-                         LoopMount::Make(workshop.image_path(), workshop.mount_path(), "xfs",
-                                         MountMode::kReadWrite, recipe.mount_options));
-  IOMAP_RETURN_IF_ERROR(RunRounds(recipe, seed, workshop.mount_path()));
-  const std::string path = workshop.mount_path() + "/synced";
-  {
-    const FileDescriptor file(open(path.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0644));
-    if (!file.is_open() || write(file.get(), "synced", 6) != 6 || fsync(file.get()) != 0) {
-      return SystemError(path);
-    }
-  }
-  const std::string copy = workshop.folder / "copy";
-  IOMAP_RETURN_IF_ERROR(CopyImage(workshop.image_path(), copy));
-  IOMAP_RETURN_IF_ERROR(mount->Unmount());
-  return rename(copy.c_str(), workshop.image_path().c_str()) == 0 ? absl::OkStatus()
-                                                                  : SystemError(copy);
-}
-
 // Changes a byte in the middle of the last record's body, as if it had not arrived.
 absl::Status TearLastRecord(const std::string& image_path) {
   xfs::Volume volume;
@@ -107,15 +85,13 @@ absl::Status TearLastRecord(const std::string& image_path) {
 
 absl::Status MakeDirtyImage(const XfsDirtyRecipe& recipe, uint64_t seed, const Workshop& workshop) {
   IOMAP_RETURN_IF_ERROR(MakeEmptyImage(EmptyImageOf(recipe), workshop));
-  if (recipe.taken == XfsDirtyRecipe::Taken::kWhileMounted) {
-    return CopyWhileMounted(recipe, seed, workshop);
-  }
   SharingThreads threads;
   DirtyImage dirty;
   dirty.type = "xfs";
   dirty.image_path = workshop.image_path();
   dirty.mount_path = workshop.mount_path();
   dirty.mount_options = recipe.mount_options;
+  dirty.taken = recipe.taken;
   dirty.shutdown = recipe.shutdown;
   dirty.load = [&](const std::string& path) {
     return recipe.threads ? threads.Start(path, seed) : RunRounds(recipe, seed, path);

@@ -2,7 +2,9 @@
 
 #include <fcntl.h>
 #include <sys/ioctl.h>
+#include <unistd.h>
 
+#include <cstdio>
 #include <memory>
 
 #include "iomap/status_macros.h"
@@ -16,6 +18,23 @@ namespace {
 
 // EXT4_IOC_SHUTDOWN and XFS_IOC_GOINGDOWN.
 constexpr unsigned long kShutdownRequest = _IOR('X', 125, uint32_t);
+
+absl::Status WriteSyncedFile(const std::string& path) {
+  const FileDescriptor file(open(path.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0644));
+  return file.is_open() && write(file.get(), "synced", 6) == 6 && fsync(file.get()) == 0
+             ? absl::OkStatus()
+             : SystemError(path);
+}
+
+// The image as it lies there when everything that was asked for is on the medium or in the log.
+absl::Status ReplaceByCopy(const DirtyImage& dirty, LoopMount& mount) {
+  IOMAP_RETURN_IF_ERROR(WriteSyncedFile(dirty.mount_path + "/synced"));
+  const std::string copy = dirty.image_path + ".copy";
+  IOMAP_RETURN_IF_ERROR(CopyImage(dirty.image_path, copy));
+  dirty.release();
+  IOMAP_RETURN_IF_ERROR(mount.Unmount());
+  return rename(copy.c_str(), dirty.image_path.c_str()) == 0 ? absl::OkStatus() : SystemError(copy);
+}
 
 }  // namespace
 
@@ -37,6 +56,9 @@ absl::Status MakeDirty(const DirtyImage& dirty) {
                          LoopMount::Make(dirty.image_path, dirty.mount_path, dirty.type,
                                          MountMode::kReadWrite, dirty.mount_options));
   const absl::Status loaded = dirty.load(dirty.mount_path);
+  if (loaded.ok() && dirty.taken == Taken::kWhileMounted) {
+    return ReplaceByCopy(dirty, *mount);
+  }
   const absl::Status stopped = ShutDown(dirty.mount_path, dirty.shutdown);
   dirty.release();
   IOMAP_RETURN_IF_ERROR(loaded);

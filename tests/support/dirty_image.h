@@ -16,6 +16,9 @@ enum class Shutdown : uint32_t {
   kNoFlush = 2,   // what had been synced before is in the log, and nothing else
 };
 
+// When the image is taken from the mounted file system.
+enum class Taken { kAfterShutdown, kWhileMounted };
+
 // Stops the file system mounted at `mount_path`. Nothing can be done with it afterwards but to
 // unmount it, which leaves its journal or log as it is.
 absl::Status ShutDown(const std::string& mount_path, Shutdown how);
@@ -29,6 +32,7 @@ struct DirtyImage {
   std::string image_path;
   std::string mount_path;  // an existing directory
   std::string mount_options = {};
+  Taken taken = Taken::kAfterShutdown;
   Shutdown shutdown = Shutdown::kFlushLog;
   // Changes the mounted file system; what it opened is closed when it returns, unless it is kept
   // open on purpose (an unlinked file) until `release`, which runs after the shutdown.
@@ -36,7 +40,9 @@ struct DirtyImage {
   std::function<void()> release = [] {};
 };
 
-// Mounts the image, runs the load, shuts the file system down, unmounts. Needs root.
+// Mounts the image, runs the load, shuts the file system down, unmounts; or, kWhileMounted,
+// replaces the image by a copy that is made after an fsync(2), while the file system goes on. Needs
+// root.
 absl::Status MakeDirty(const DirtyImage& dirty);
 
 // Lets the kernel recover the image: mounts it for writing, and unmounts it. Needs root.
