@@ -1,8 +1,6 @@
-#include <cstdlib>
 #include <memory>
 #include <string>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "gmock/gmock.h"
@@ -10,6 +8,7 @@
 #include "tests/replay/ext4_dirty_image.h"
 #include "tests/replay/ext4_dirty_recipes.h"
 #include "tests/replay/ext4_journal_facts.h"
+#include "tests/replay/seed_count.h"
 #include "tests/support/command.h"
 #include "tests/support/expectations.h"
 #include "tests/support/loop_mount.h"
@@ -21,13 +20,6 @@
 
 namespace iomap::tests {
 namespace {
-
-// How many images of each kind are made, each from a seed of its own.
-uint64_t SeedCount() {
-  const char* text = std::getenv("IOMAP_REPLAY_SEEDS");
-  uint64_t count = 1;
-  return text != nullptr && absl::SimpleAtoi(text, &count) && count > 0 ? count : 1;
-}
 
 void ExpectLinuxReadsTheSame(const Ext4DirtyRecipe& recipe, uint64_t seed) {
   const absl::StatusOr<Workshop> workshop = Workshop::Make();

@@ -8,17 +8,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cstdlib>
 #include <iostream>
 #include <memory>
 #include <string>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "backends/xfs/log.h"
 #include "dax/file_device.h"
 #include "gtest/gtest.h"
 #include "iomap/status_macros.h"
+#include "tests/replay/seed_count.h"
 #include "tests/replay/xfs_dirty_recipes.h"
 #include "tests/replay/xfs_load.h"
 #include "tests/replay/xfs_log_facts.h"
@@ -34,12 +33,6 @@
 
 namespace iomap::tests {
 namespace {
-
-uint64_t SeedCount() {
-  const char* text = std::getenv("IOMAP_REPLAY_SEEDS");
-  uint64_t count = 1;
-  return text != nullptr && absl::SimpleAtoi(text, &count) && count > 0 ? count : 1;
-}
 
 Recipe EmptyImageOf(const XfsDirtyRecipe& recipe) {
   Recipe empty;
