@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <limits>
 
 #include "absl/strings/str_cat.h"
 #include "backends/ext4/group.h"
@@ -34,7 +35,11 @@ absl::StatusOr<uint64_t> BlockAllocator::Allocate(uint64_t goal) {
   const uint64_t first_group = (goal - superblock.first_data_block) / superblock.blocks_per_group;
   for (uint64_t i = 0; i < superblock.group_count; ++i) {
     const uint64_t group = (first_group + i) % superblock.group_count;
-    IOMAP_ASSIGN_OR_RETURN(const uint64_t block, FindInGroup(group, i == 0 ? goal : 0));
+    // Nothing is given back, so what was searched from a place once is in use from there on.
+    uint64_t& searched_until = searched_until_[{group, i == 0 ? goal : 0}];
+    const uint64_t begin = std::max(searched_until, i == 0 ? goal : 0);
+    IOMAP_ASSIGN_OR_RETURN(const uint64_t block, FindInGroup(group, begin));
+    searched_until = block != 0 ? block + 1 : std::numeric_limits<uint64_t>::max();
     if (block != 0) {
       allocated_.insert(block);
       return block;

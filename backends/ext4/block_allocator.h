@@ -2,7 +2,9 @@
 
 #include <cstdint>
 #include <map>
+#include <utility>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/statusor.h"
 #include "backends/ext4/volume.h"
@@ -32,6 +34,8 @@ class BlockAllocator {
   const Volume& volume_;
   std::map<uint64_t, uint64_t> excluded_;  // begin -> end, apart from each other
   absl::flat_hash_set<uint64_t> allocated_;
+  // (group, where a search began) -> the first block behind what it has found to be in use.
+  absl::flat_hash_map<std::pair<uint64_t, uint64_t>, uint64_t> searched_until_;
 };
 
 }  // namespace iomap::ext4

@@ -77,16 +77,17 @@ absl::StatusOr<DirectoryEditor> DirectoryEditor::Read(Volume& volume, BlockAlloc
   editor.is_hashed_ = inode.has_flag(kInodeIndexed);
   for (uint64_t index = 0; index < directory.block_count(); ++index) {
     IOMAP_ASSIGN_OR_RETURN(const Bytes bytes, directory.Block(index));
+    std::vector<std::byte> copy(bytes.begin(), bytes.end());  // what is checked is what is edited
     IOMAP_RETURN_IF_ERROR(
-        ForEachEntry(volume, inode, EntrySpace{bytes, index << volume.superblock().block_shift}, 0,
+        ForEachEntry(volume, inode, EntrySpace{copy, index << volume.superblock().block_shift}, 0,
                      [&](const RawEntry& entry) {
                        editor.names_.try_emplace(std::string(entry.name), Name{entry.inode, index});
                        return true;
                      }));
     editor.blocks_.push_back(
         Block{.address = static_cast<uint64_t>(bytes.data() - volume.device().bytes().data()),
-              .is_index = IsIndexBlock(inode, index, bytes),
-              .bytes = {bytes.begin(), bytes.end()}});
+              .is_index = IsIndexBlock(inode, index, copy),
+              .bytes = std::move(copy)});
   }
   return editor;
 }
@@ -130,6 +131,7 @@ absl::StatusOr<ByteRange> DirectoryEditor::Remove(absl::string_view name) {
     position += length;
   }
   names_.erase(name);
+  block.most_room = block_size;
   return WriteBlock(block);
 }
 
@@ -137,6 +139,9 @@ bool DirectoryEditor::Insert(Block& block, absl::string_view name, uint32_t inod
                              unsigned char type) const {
   const uint32_t block_size = volume_->superblock().block_size;
   const size_t needed = BytesFor(name.size());
+  if (needed > block.most_room) {
+    return false;
+  }
   for (size_t position = 0; position < LinearEntryBytes(volume_->superblock());) {
     std::byte* const place = block.bytes.data() + position;
     auto head = CopyOut<DiskDirectoryEntry>(place);
@@ -152,6 +157,7 @@ bool DirectoryEditor::Insert(Block& block, absl::string_view name, uint32_t inod
     }
     position += length;
   }
+  block.most_room = needed - 1;
   return false;
 }
 
@@ -209,6 +215,7 @@ absl::Status DirectoryEditor::MakeLinear() {
       continue;
     }
     block.is_index = false;
+    block.most_room = superblock.block_size;
     block.bytes.assign(block.bytes.size(), std::byte{0});
     if (index == 0) {
       PutDots(superblock, directory_, Find(".."), block.bytes);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -47,7 +48,9 @@ class DirectoryEditor {
   struct Block {
     uint64_t address = 0;
     bool is_index = false;
-    std::vector<std::byte> bytes;
+    std::vector<std::byte> bytes = {};
+    // No record of more bytes has room: full blocks are passed over without a look.
+    size_t most_room = std::numeric_limits<size_t>::max();
   };
   struct Name {
     uint32_t inode = 0;

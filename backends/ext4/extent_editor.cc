@@ -260,12 +260,16 @@ absl::StatusOr<std::unique_ptr<ExtentEditor::Node>> ExtentEditor::InsertInto(Nod
           Extent{extent.file_block, extent.start, joined.length + extent.length, extent.unwritten};
       return nullptr;
     }
-    IOMAP_ASSIGN_OR_RETURN(std::unique_ptr<Node> right, SplitIfFull(node, position));
-    if (right != nullptr) {
+    // What goes in front of everything stays in the left part, with one record at least beside it.
+    IOMAP_ASSIGN_OR_RETURN(std::unique_ptr<Node> right,
+                           SplitIfFull(node, std::max<size_t>(position, 1)));
+    if (right != nullptr && position > 0) {
       right->extents.insert(right->extents.begin(), extent);
-      right->key = extent.file_block;
     } else {
       node.extents.insert(node.extents.begin() + static_cast<ptrdiff_t>(position), extent);
+    }
+    if (right != nullptr) {
+      right->key = FirstKey(*right);
     }
     return right;
   }
@@ -285,8 +289,8 @@ absl::StatusOr<std::unique_ptr<ExtentEditor::Node>> ExtentEditor::InsertInto(Nod
   return right;
 }
 
-// Splits a full node other than the root in front of record `position`, where one is to be
-// inserted: it becomes the first of the right part.
+// Splits a full node other than the root in front of record `position`, which is not the first.
+// Nothing when the node has room.
 absl::StatusOr<std::unique_ptr<ExtentEditor::Node>> ExtentEditor::SplitIfFull(Node& node,
                                                                               size_t position) {
   if (node.size() < RoomIn(node)) {

@@ -1,10 +1,8 @@
 #include "backends/ext4/filesystem.h"
 
-#include <mutex>
 #include <string>
 #include <utility>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "backends/endian.h"
 #include "backends/ext4/directory.h"

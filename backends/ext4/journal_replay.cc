@@ -42,9 +42,11 @@ absl::Status Check(const Volume& volume, const Journal& journal, const Transacti
                                             ", transaction ", transaction.sequence, ": ", what, " ",
                                             value, ", ", expected));
   };
-  if (logged.block >= volume.readable_blocks()) {
-    return damaged("copy of block", logged.block,
-                   absl::StrCat("the file system has ", volume.readable_blocks()));
+  // Not the file system's own count: one that grows while it is mounted logs blocks that only the
+  // superblock in the same log adds.
+  const uint64_t device_blocks = volume.device().size() >> volume.superblock().block_shift;
+  if (logged.block >= device_blocks) {
+    return damaged("copy of block", logged.block, absl::StrCat("the device has ", device_blocks));
   }
   if (journal.Owns(logged.block)) {
     return damaged("copy of block", logged.block, "which is the journal's own");

@@ -32,7 +32,17 @@ Volume::Volume(dax::DeviceSet devices, Superblock superblock)
       readable_blocks_(ReadableBlocks(*devices_.front(), superblock_)) {}
 
 absl::Status Volume::Reload() {
-  IOMAP_ASSIGN_OR_RETURN(superblock_, ReadSuperblock(device()));
+  IOMAP_ASSIGN_OR_RETURN(Superblock superblock, ReadSuperblock(device()));
+  // Nothing changes these while a file system is mounted, and what was read of the journal was
+  // measured by them.
+  if (superblock.block_size != superblock_.block_size ||
+      superblock.inode_size != superblock_.inode_size) {
+    return absl::DataLossError(absl::StrCat("ext4 superblock in the journal: blocks of ",
+                                            superblock.block_size, " bytes and inodes of ",
+                                            superblock.inode_size, ", not ", superblock_.block_size,
+                                            " and ", superblock_.inode_size));
+  }
+  superblock_ = std::move(superblock);
   readable_blocks_ = ReadableBlocks(device(), superblock_);
   const std::lock_guard<std::mutex> lock(mutex_);
   verified_.clear();

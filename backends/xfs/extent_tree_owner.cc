@@ -52,6 +52,9 @@ absl::Status GiveExtentTree(const ReplayTarget& target, uint64_t inode_address) 
   IOMAP_ASSIGN_OR_RETURN(const absl::Span<const std::byte> inode,
                          target.device.View(ByteRange{inode_address, superblock.inode_size}));
   const auto disk = backends::CopyOut<DiskInode>(inode.data());
+  if (disk.magic.get() != kInodeMagic) {
+    return absl::OkStatus();  // the log freed it later: nothing of it is in place
+  }
   std::vector<TreeBlock> blocks = ChildrenOfRoot(inode);
   absl::flat_hash_set<uint64_t> passed;  // so that no tree that names a block twice is endless
   while (!blocks.empty()) {

@@ -50,7 +50,7 @@ absl::StatusOr<Chunk> ParseChunk(const Superblock& superblock, const LogItem& it
   const bool fits = chunk.block_in_ag != 0 && chunk.block_in_ag < superblock.ag_blocks &&
                     chunk.length != 0 && chunk.length <= superblock.ag_blocks - chunk.block_in_ag;
   if (!fits || chunk.count > most_inodes || disk.inode_bytes.get() != superblock.inode_size ||
-      chunk.count >> superblock.inodes_per_block_log != chunk.length) {
+      chunk.count != uint64_t{chunk.length} << superblock.inodes_per_block_log) {
     return DamagedLog(absl::StrCat(
         "a chunk of ", chunk.count, " inodes of ", disk.inode_bytes.get(), " bytes in ",
         chunk.length, " blocks at block ", chunk.block_in_ag, " of allocation group ", chunk.ag));
@@ -86,6 +86,10 @@ absl::Status RecoverInodeCreate(const ReplayTarget& target, uint64_t lsn, const 
   const std::string name = absl::StrCat(chunk.count, " new inodes");
   // Not AddressOfBlock: a group that a transaction has added does not exist yet.
   const uint64_t first_block = uint64_t{chunk.ag} * superblock.ag_blocks + chunk.block_in_ag;
+  if (first_block >= target.device.size() >> superblock.block_log) {
+    return DamagedLog(absl::StrCat(name, " at block ", chunk.block_in_ag, " of allocation group ",
+                                   chunk.ag, ", past the device"));
+  }
   const uint32_t cluster = ClusterBlocks(superblock);
   const uint32_t sectors_log = superblock.block_log - 9u;
   for (uint32_t block = 0; block < chunk.length; block += cluster) {

@@ -92,6 +92,16 @@ TEST_F(Ext4ExtentEditor, FollowsAModelThroughRandomChanges) {
   EXPECT_EQ(ExtentEditor::Read(*volume_, allocator_, inode_).value().node_blocks(), nodes);
 }
 
+TEST_F(Ext4ExtentEditor, PutsExtentsInFrontOfAFullFirstLeaf) {
+  std::map<uint64_t, int64_t> model;
+  for (uint64_t block = 800; block > 0; block -= 2) {
+    ASSERT_THAT(editor_.Put({block, 1000 + block, 1, false}), IsOk());
+    model[block] = static_cast<int64_t>(1000 + block);
+  }
+  EXPECT_GT(editor_.node_blocks(), 4u);
+  EXPECT_EQ(Read(), model);
+}
+
 TEST_F(Ext4ExtentEditor, CutsAnExtentInTheMiddleOfAFullRoot) {
   for (uint64_t i = 0; i < 4; ++i) {
     ASSERT_THAT(editor_.Put({i * 20, 1000 + i * 100, 10, false}), IsOk());

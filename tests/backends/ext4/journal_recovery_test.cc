@@ -211,6 +211,30 @@ TEST_F(Ext4JournalRecovery, ParsesTheSuperblockAgain) {
   EXPECT_EQ(volume_->superblock().label, "N");
 }
 
+TEST_F(Ext4JournalRecovery, RefusesALoggedSuperblockWithInodesOfAnotherSize) {
+  Ext4Image changed = *image_;
+  changed.Put(kSuperblockOffset + offsetof(DiskSuperblock, inode_size), 128, 2);
+  changed.FixSuperblock();
+  journal_->Write({{1, 0}});
+  const auto superblock = changed.bytes().subspan(kSuperblockOffset, kBlock);
+  std::copy(superblock.begin(), superblock.end(),
+            image_->bytes().begin() + static_cast<ptrdiff_t>(journal_->AddressOf(2)));
+  journal_->FixCopies(1);
+  journal_->Commit();
+  EXPECT_THAT(Recover(), StatusIs(kDataLoss, HasSubstr("inodes of 128, not 1024 and 256")));
+}
+
+// A file system that grows while it is mounted logs such blocks before the superblock that adds
+// them.
+TEST_F(Ext4JournalRecovery, PutsInPlaceABlockThatOnlyTheDeviceHasYet) {
+  image_->Put(kSuperblockOffset + offsetof(DiskSuperblock, blocks_count_lo), 8100, 4);
+  image_->FixSuperblock();
+  journal_->Write({{8150, 5}});
+  journal_->Commit();
+  ASSERT_THAT(Recover(), IsOk());
+  EXPECT_EQ(ByteOf(8150), 5u);
+}
+
 TEST_F(Ext4JournalRecovery, ReadsAJournalOfBlockPointersInPieces) {
   image_ = std::make_unique<Ext4Image>(
       Ext4Image::Make({"-t", "ext3", "-b", "1024", "-J", "size=1"}).value());
