@@ -53,7 +53,7 @@ absl::StatusOr<uint64_t> BlockAllocator::FindInGroup(uint64_t group, uint64_t be
   const Superblock& superblock = volume_.superblock();
   IOMAP_ASSIGN_OR_RETURN(const Group descriptor, ReadGroup(volume_, group));
   if (!descriptor.has_block_bitmap) {
-    return 0;  // some of its blocks hold metadata; other groups have free blocks for what is rare
+    return 0;  // its bitmap was never written, and some of its blocks hold metadata
   }
   IOMAP_ASSIGN_OR_RETURN(const absl::Span<const std::byte> bitmap,
                          volume_.Block(descriptor.block_bitmap_block));

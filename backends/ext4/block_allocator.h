@@ -23,7 +23,7 @@ class BlockAllocator {
   void Exclude(uint64_t first, uint64_t count);
 
   // The first free block from `goal` on, and from the start of the volume when there is none.
-  // ResourceExhausted when all are in use.
+  // ResourceExhausted when all are in use but those of groups whose bitmap was never written.
   absl::StatusOr<uint64_t> Allocate(uint64_t goal);
 
  private:

@@ -11,9 +11,11 @@
 namespace iomap::ext4 {
 
 // Does again what the records of fast commits say, in order: inodes, ranges of files, names. What a
-// reader sees afterwards is what it sees after Linux has replayed them, but for what depends on the
-// moment of the replay: Linux sets the times of the directories concerned to it, and here they
-// stay. Bitmaps and free counts stay as they are. Tells `on_replay` (which may be null) of each
+// reader sees of files afterwards is what it sees after Linux has replayed them. Of directories it
+// sees the same names, but Linux sets their times to the moment of the replay, and here they stay;
+// and a block that a directory needs is found by another allocator, and once a hashed leaf was full
+// in another order, so that its own blocks and size may differ. Bitmaps and free counts stay as
+// they are. Tells `on_replay` (which may be null) of each
 // record, with `sequence`.
 //
 // As in Linux, a record of an inode that is not in use is passed over, but for a name to be

@@ -29,8 +29,8 @@ struct LogInode {
   }
 };
 
-// Parses `item`, whose type is kInode and which outlives the result, of a file system with inodes
-// of `inode_size` bytes and, in version 5, of version 3. DataLoss.
+// Parses `item`, whose type is kInode and which outlives the result. DataLoss when it does not fit
+// the inodes of the file system.
 absl::StatusOr<LogInode> ParseLogInode(const Superblock& superblock, const LogItem& item);
 
 // Puts the core into `disk`, the inode as it lies on the medium: all but next_unlinked, which is
