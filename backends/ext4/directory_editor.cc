@@ -84,9 +84,10 @@ absl::StatusOr<DirectoryEditor> DirectoryEditor::Read(Volume& volume, BlockAlloc
                        editor.names_.try_emplace(std::string(entry.name), Name{entry.inode, index});
                        return true;
                      }));
+    const bool is_index = IsIndexBlock(inode, index, copy);
     editor.blocks_.push_back(
         Block{.address = static_cast<uint64_t>(bytes.data() - volume.device().bytes().data()),
-              .is_index = IsIndexBlock(inode, index, copy),
+              .is_index = is_index,
               .bytes = std::move(copy)});
   }
   return editor;

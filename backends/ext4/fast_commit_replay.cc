@@ -109,7 +109,7 @@ class Replay {
     }
   }
 
-  void Tell(std::string what, const ByteRange& place) const {
+  void Tell(absl::string_view what, const ByteRange& place) const {
     if (on_replay_) {
       on_replay_(
           {.sequence = sequence_, .what = absl::StrCat("fast commit, ", what), .place = place});

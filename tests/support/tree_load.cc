@@ -62,8 +62,9 @@ class TreeLoad {
       case 5:
         return Write(Any(files_), Below(8 * options_.most_bytes));
       case 6:
-        return Check(truncate(Any(files_).c_str(), Below(8 * options_.most_bytes)) == 0,
-                     "truncate");
+        return Check(
+            truncate(Any(files_).c_str(), static_cast<off_t>(Below(8 * options_.most_bytes))) == 0,
+            "truncate");
       case 7:
       case 8:
         return options_.preallocate ? Allocate() : Write(Any(files_), 0);

@@ -21,7 +21,6 @@ namespace {
 using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
-using tests::BlockChange;
 using tests::Ext4Image;
 using tests::IsOk;
 using tests::JournalBuilder;
@@ -363,7 +362,7 @@ TEST_F(Ext4JournalRecovery, RefusesFeaturesThatAreNotKnownByName) {
 
 TEST_F(Ext4JournalRecovery, RefusesAWrongSuperblock) {
   using Disk = DiskJournalSuperblock;
-  const std::vector<std::pair<size_t, uint32_t>> kWrong = {
+  const std::vector<std::pair<size_t, uint32_t>> wrong = {
       {0, 1},
       {offsetof(Disk, block_size), 4096},
       {offsetof(Disk, block_count), 1025},
@@ -372,7 +371,7 @@ TEST_F(Ext4JournalRecovery, RefusesAWrongSuperblock) {
       {offsetof(Disk, start), 1024},
       {offsetof(Disk, feature_incompat), kJournalIncompatChecksumV2 | kJournalIncompatChecksumV3},
       {4, 9}};
-  for (const auto& [offset, value] : kWrong) {
+  for (const auto& [offset, value] : wrong) {
     Begin();
     journal_->PutSuperblock(offset, value);
     EXPECT_THAT(Recover(), StatusIs(kDataLoss, HasSubstr("ext4 journal superblock"))) << offset;

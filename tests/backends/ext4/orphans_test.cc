@@ -18,7 +18,6 @@ namespace iomap::ext4 {
 namespace {
 
 using testing::ElementsAre;
-using testing::IsEmpty;
 using tests::Ext4Image;
 using tests::IsOk;
 
