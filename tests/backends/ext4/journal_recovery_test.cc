@@ -62,6 +62,17 @@ class Ext4JournalRecovery : public testing::TestWithParam<JournalLayout> {
     image_->Flip(journal_->AddressOf(journal_block) + offset);
   }
 
+  // A transaction with a copy of block 1, the superblock's, as `changed` has it.
+  void LogSuperblockOf(Ext4Image& changed) {
+    changed.FixSuperblock();
+    journal_->Write({{1, 0}});
+    const auto superblock = changed.bytes().subspan(kSuperblockOffset, kBlock);
+    std::copy(superblock.begin(), superblock.end(),
+              image_->bytes().begin() + static_cast<ptrdiff_t>(journal_->AddressOf(2)));
+    journal_->FixCopies(1);
+    journal_->Commit();
+  }
+
   static bool IsParameterised() {
     return testing::UnitTest::GetInstance()->current_test_info()->value_param() != nullptr;
   }
@@ -199,13 +210,7 @@ TEST_F(Ext4JournalRecovery, ParsesTheSuperblockAgain) {
   const uint64_t label = kSuperblockOffset + offsetof(DiskSuperblock, volume_name);
   Ext4Image changed = *image_;
   changed.Put(label, 'N', 1);
-  changed.FixSuperblock();
-  journal_->Write({{1, 0}});
-  const auto superblock = changed.bytes().subspan(kSuperblockOffset, kBlock);
-  std::copy(superblock.begin(), superblock.end(),
-            image_->bytes().begin() + static_cast<ptrdiff_t>(journal_->AddressOf(2)));
-  journal_->FixCopies(1);
-  journal_->Commit();
+  LogSuperblockOf(changed);
   ASSERT_THAT(Recover(), IsOk());
   EXPECT_EQ(volume_->superblock().label, "N");
 }
@@ -213,13 +218,7 @@ TEST_F(Ext4JournalRecovery, ParsesTheSuperblockAgain) {
 TEST_F(Ext4JournalRecovery, RefusesALoggedSuperblockWithInodesOfAnotherSize) {
   Ext4Image changed = *image_;
   changed.Put(kSuperblockOffset + offsetof(DiskSuperblock, inode_size), 128, 2);
-  changed.FixSuperblock();
-  journal_->Write({{1, 0}});
-  const auto superblock = changed.bytes().subspan(kSuperblockOffset, kBlock);
-  std::copy(superblock.begin(), superblock.end(),
-            image_->bytes().begin() + static_cast<ptrdiff_t>(journal_->AddressOf(2)));
-  journal_->FixCopies(1);
-  journal_->Commit();
+  LogSuperblockOf(changed);
   EXPECT_THAT(Recover(), StatusIs(kDataLoss, HasSubstr("inodes of 128, not 1024 and 256")));
 }
 
