@@ -1,0 +1,180 @@
+#include "iomap/mutex.h"
+
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+
+#include "iomap/check.h"
+
+namespace iomap {
+namespace {
+
+// How many locks of each rank the calling thread holds. Threads of a scheduler share one thread of
+// the operating system, and find wrong orders as deadlocks: they are not counted.
+class HeldLocks {
+ public:
+  void Add(LockRank rank) {
+#ifdef IOMAP_CHECK_LOCK_ORDER
+    // Two files' locks are taken in one operation, and a run of entries; two leaves never.
+    const bool alone = rank == LockRank::kLeaf || rank == LockRank::kTransaction;
+    const size_t first_forbidden = static_cast<size_t>(rank) + (alone ? 0 : 1);
+    for (size_t held = first_forbidden; held < counts_.size(); ++held) {
+      if (counts_[held] > 0) {
+        std::fprintf(stderr, "lock order: %s is taken below %s\n", Name(rank),
+                     Name(static_cast<LockRank>(held)));
+        std::abort();
+      }
+    }
+    ++counts_[static_cast<size_t>(rank)];
+#else
+    static_cast<void>(rank);
+#endif
+  }
+
+  void Remove(LockRank rank) {
+#ifdef IOMAP_CHECK_LOCK_ORDER
+    --counts_[static_cast<size_t>(rank)];
+#else
+    static_cast<void>(rank);
+#endif
+  }
+
+ private:
+#ifdef IOMAP_CHECK_LOCK_ORDER
+  static const char* Name(LockRank rank) { return LockRankName(rank).data(); }
+
+  std::array<uint16_t, static_cast<size_t>(LockRank::kLeaf) + 1> counts_ = {};
+#endif
+};
+
+constinit thread_local HeldLocks held_locks;
+
+}  // namespace
+
+absl::string_view LockRankName(LockRank rank) {
+  switch (rank) {
+    case LockRank::kIo:
+      return "io lock";
+    case LockRank::kInvalidate:
+      return "invalidate lock";
+    case LockRank::kEntry:
+      return "entry lock";
+    case LockRank::kTransaction:
+      return "transaction handle";
+    case LockRank::kMap:
+      return "map lock";
+    case LockRank::kGroup:
+      return "group lock";
+    case LockRank::kLeaf:
+      return "leaf lock";
+  }
+  return "lock";
+}
+
+namespace internal {
+
+void NoteLocked(LockRank rank) {
+  if (Scheduler::Current() == nullptr) {
+    held_locks.Add(rank);
+  }
+}
+
+void NoteUnlocked(LockRank rank) {
+  if (Scheduler::Current() == nullptr) {
+    held_locks.Remove(rank);
+  }
+}
+
+}  // namespace internal
+
+void Mutex::Lock() {
+  if (Scheduler* scheduler = Scheduler::Current(); scheduler != nullptr) [[unlikely]] {
+    scheduler->Acquire(this, LockMode::kExclusive, LockRankName(rank_));
+    return;
+  }
+  held_locks.Add(rank_);
+  mutex_.lock();
+}
+
+void Mutex::Unlock() {
+  if (Scheduler* scheduler = Scheduler::Current(); scheduler != nullptr) [[unlikely]] {
+    scheduler->Release(this, LockMode::kExclusive);
+    return;
+  }
+  mutex_.unlock();
+  held_locks.Remove(rank_);
+}
+
+void CondVar::Wait(Mutex& mutex) {
+  if (Scheduler* scheduler = Scheduler::Current(); scheduler != nullptr) [[unlikely]] {
+    scheduler->Wait(this, &mutex);
+    return;
+  }
+  std::unique_lock<std::mutex> lock(mutex.mutex_, std::adopt_lock);
+  condition_.wait(lock);
+  lock.release();
+}
+
+void CondVar::NotifyOne() {
+  if (Scheduler* scheduler = Scheduler::Current(); scheduler != nullptr) [[unlikely]] {
+    scheduler->NotifyOne(this);
+    return;
+  }
+  condition_.notify_one();
+}
+
+void CondVar::NotifyAll() {
+  if (Scheduler* scheduler = Scheduler::Current(); scheduler != nullptr) [[unlikely]] {
+    scheduler->NotifyAll(this);
+    return;
+  }
+  condition_.notify_all();
+}
+
+SharedMutex::SharedMutex(LockRank rank) : rank_(rank) {
+  pthread_rwlockattr_t attributes;
+  pthread_rwlockattr_init(&attributes);
+  pthread_rwlockattr_setkind_np(&attributes, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+  IOMAP_CHECK(pthread_rwlock_init(&lock_, &attributes) == 0);
+  pthread_rwlockattr_destroy(&attributes);
+}
+
+SharedMutex::~SharedMutex() { pthread_rwlock_destroy(&lock_); }
+
+void SharedMutex::Lock() {
+  if (Scheduler* scheduler = Scheduler::Current(); scheduler != nullptr) [[unlikely]] {
+    scheduler->Acquire(this, LockMode::kExclusive, LockRankName(rank_));
+    return;
+  }
+  held_locks.Add(rank_);
+  pthread_rwlock_wrlock(&lock_);
+}
+
+void SharedMutex::Unlock() {
+  if (Scheduler* scheduler = Scheduler::Current(); scheduler != nullptr) [[unlikely]] {
+    scheduler->Release(this, LockMode::kExclusive);
+    return;
+  }
+  pthread_rwlock_unlock(&lock_);
+  held_locks.Remove(rank_);
+}
+
+void SharedMutex::LockShared() {
+  if (Scheduler* scheduler = Scheduler::Current(); scheduler != nullptr) [[unlikely]] {
+    scheduler->Acquire(this, LockMode::kShared, LockRankName(rank_));
+    return;
+  }
+  held_locks.Add(rank_);
+  IOMAP_CHECK(pthread_rwlock_rdlock(&lock_) == 0);  // EDEADLK, EAGAIN: a bug of the caller
+}
+
+void SharedMutex::UnlockShared() {
+  if (Scheduler* scheduler = Scheduler::Current(); scheduler != nullptr) [[unlikely]] {
+    scheduler->Release(this, LockMode::kShared);
+    return;
+  }
+  pthread_rwlock_unlock(&lock_);
+  held_locks.Remove(rank_);
+}
+
+}  // namespace iomap
