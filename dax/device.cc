@@ -20,4 +20,17 @@ absl::Status Device::Write(uint64_t address, absl::Span<const std::byte> bytes) 
   return bytes.empty() ? absl::OkStatus() : Store(address, bytes);
 }
 
+absl::Status Device::WriteThrough(uint64_t address, absl::Span<const std::byte> bytes) {
+  return Write(address, bytes);
+}
+absl::Status Device::Zero(const ByteRange& range) {
+  return Write(range.offset, std::vector<std::byte>(range.length));
+}
+void Device::Flush(const ByteRange& /*range*/) {}
+absl::Status Device::Drain() { return absl::OkStatus(); }
+absl::Status Device::Persist(const ByteRange& range) {
+  Flush(range);
+  return Drain();
+}
+
 }  // namespace iomap::dax

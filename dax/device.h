@@ -39,6 +39,11 @@ class Device {
   // writes any of the device. DataLoss, as with View, past the end; Unavailable, with the system's
   // own words, when it has no memory for them.
   absl::Status Write(uint64_t address, absl::Span<const std::byte> bytes);
+  absl::Status WriteThrough(uint64_t address, absl::Span<const std::byte> bytes);
+  absl::Status Zero(const ByteRange& range);
+  void Flush(const ByteRange& range);
+  absl::Status Drain();
+  absl::Status Persist(const ByteRange& range);
 
   // For `iomap info`: what it is ("file", "memory"), and what makes stores to it durable.
   virtual absl::string_view kind() const = 0;

@@ -28,4 +28,21 @@ absl::StatusOr<std::string> Filesystem::ReadLink(InodeNumber link) {
   return absl::UnimplementedError(absl::StrCat("inode ", link, ": no symbolic links here"));
 }
 
+absl::StatusOr<InodeNumber> Filesystem::Create(InodeNumber directory, absl::string_view /*name*/,
+                                               uint32_t /*mode*/) {
+  return absl::UnimplementedError(absl::StrCat("inode ", directory, ": no new names here"));
+}
+
+absl::StatusOr<InodeNumber> Filesystem::MakeSymbolicLink(InodeNumber directory,
+                                                         absl::string_view /*name*/,
+                                                         absl::string_view /*target*/) {
+  return absl::UnimplementedError(absl::StrCat("inode ", directory, ": no new names here"));
+}
+
+absl::Status Filesystem::Unlink(InodeNumber directory, absl::string_view /*name*/) {
+  return absl::UnimplementedError(absl::StrCat("inode ", directory, ": no names are removed here"));
+}
+
+absl::Status Filesystem::Sync() { return absl::UnimplementedError("no sync here"); }
+
 }  // namespace iomap

@@ -22,6 +22,15 @@ enum class Capability : uint32_t {
   kSymbolicLinks = 1 << 0,  // ReadLink
   kInlineData = 1 << 1,     // mappings may be kInline; File::ReadInline
   kReport = 1 << 2,         // MapForReport says more than MapForRead (shared ranges)
+  kNames = 1 << 3,          // Create, MakeSymbolicLink with kSymbolicLinks, Unlink
+  kWrite = 1 << 4,          // File::MapForWrite, Fsync; Sync
+  kSetSize = 1 << 5,        // File::SetSize
+  kAllocate = 1 << 6,       // File::Fallocate with kAllocate and kAllocateKeepSize
+  kPunchHole = 1 << 7,      // with kPunchHole
+  kZeroRange = 1 << 8,      // with kZeroRange and kZeroRangeKeepSize
+  kShiftRange = 1 << 9,     // with kCollapseRange and kInsertRange
+  kShare = 1 << 10,         // File::CloneRange, Fallocate with kUnshareRange
+  kDax = 1 << 11,           // page faults: the file's bytes can be mapped and stored to
 };
 
 constexpr Capability operator|(Capability a, Capability b) {
@@ -98,6 +107,21 @@ class Filesystem {
 
   // Opened twice at a time, the same File.
   virtual absl::StatusOr<std::shared_ptr<File>> Open(InodeNumber inode) = 0;
+
+  // Makes an empty file or directory, as `mode` (as in st_mode) says, and gives its number.
+  // AlreadyExists when the name is taken.
+  virtual absl::StatusOr<InodeNumber> Create(InodeNumber directory, absl::string_view name,
+                                             uint32_t mode);
+  virtual absl::StatusOr<InodeNumber> MakeSymbolicLink(InodeNumber directory,
+                                                       absl::string_view name,
+                                                       absl::string_view target);
+
+  // Removes a name, of an empty directory too. The file behind the last one lives on while it is
+  // open.
+  virtual absl::Status Unlink(InodeNumber directory, absl::string_view name);
+
+  // sync(2): File::Fsync of every file.
+  virtual absl::Status Sync();
 };
 
 }  // namespace iomap

@@ -37,13 +37,16 @@ absl::Status CheckAnswer(const File& file, absl::Span<const Mapping> answer, uin
 }
 
 absl::StatusOr<Mapping> MappingAt(File& file, MapMethod method, uint64_t position) {
+  return FirstMapping(file, method, ByteRange{position, 1});
+}
+
+absl::StatusOr<Mapping> FirstMapping(File& file, MapMethod method, const ByteRange& range) {
   Mapping mapping;
-  IOMAP_ASSIGN_OR_RETURN(const size_t count,
-                         (file.*method)(ByteRange{position, 1}, absl::MakeSpan(&mapping, 1)));
+  IOMAP_ASSIGN_OR_RETURN(const size_t count, (file.*method)(range, absl::MakeSpan(&mapping, 1)));
   if (count > 1) [[unlikely]] {
-    return CheckAnswer(file, {}, position);
+    return CheckAnswer(file, {}, range.offset);
   }
-  IOMAP_RETURN_IF_ERROR(CheckAnswer(file, absl::MakeConstSpan(&mapping, count), position));
+  IOMAP_RETURN_IF_ERROR(CheckAnswer(file, absl::MakeConstSpan(&mapping, count), range.offset));
   return mapping;
 }
 

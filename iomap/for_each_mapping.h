@@ -94,4 +94,8 @@ ABSL_ATTRIBUTE_ALWAYS_INLINE inline absl::Status ForEachMapping(File& file, MapM
 // The checked mapping that holds the byte at `position`; position is at most kMaxOffset - 1.
 absl::StatusOr<Mapping> MappingAt(File& file, MapMethod method, uint64_t position);
 
+// The checked mapping that holds the first byte of `range`, for who needs to know of as many bytes
+// as one mapping tells: a hole reaches as far as it was asked for.
+absl::StatusOr<Mapping> FirstMapping(File& file, MapMethod method, const ByteRange& range);
+
 }  // namespace iomap

@@ -15,10 +15,12 @@ class HeldLocks {
  public:
   void Add(LockRank rank) {
 #ifdef IOMAP_CHECK_LOCK_ORDER
-    // Two files' locks are taken in one operation, and a run of entries; two leaves never.
+    // Two files' locks are taken in one operation, and a run of entries; two leaves never. An
+    // entry's lock is taken under the leaf lock of its table, and only when it is free.
     const bool alone = rank == LockRank::kLeaf || rank == LockRank::kTransaction;
     const size_t first_forbidden = static_cast<size_t>(rank) + (alone ? 0 : 1);
-    for (size_t held = first_forbidden; held < counts_.size(); ++held) {
+    const size_t end = rank == LockRank::kEntry ? counts_.size() - 1 : counts_.size();
+    for (size_t held = first_forbidden; held < end; ++held) {
       if (counts_[held] > 0) {
         std::fprintf(stderr, "lock order: %s is taken below %s\n", Name(rank),
                      Name(static_cast<LockRank>(held)));
@@ -65,6 +67,8 @@ absl::string_view LockRankName(LockRank rank) {
       return "map lock";
     case LockRank::kGroup:
       return "group lock";
+    case LockRank::kPageTables:
+      return "page tables' lock";
     case LockRank::kLeaf:
       return "leaf lock";
   }

@@ -25,6 +25,7 @@ enum class LockRank : uint8_t {
   kTransaction,  // a handle of a transaction
   kMap,          // a file's extents (ILOCK, i_data_sem)
   kGroup,        // an allocation group
+  kPageTables,   // the page tables of an address space (i_mmap_rwsem)
   kLeaf,         // nothing is taken below it
 };
 

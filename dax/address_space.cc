@@ -1,0 +1,264 @@
+#include "dax/address_space.h"
+
+#include <algorithm>
+
+#include "dax/basic_address_space.h"
+#include "dax/mistakes.h"
+#include "iomap/check.h"
+
+namespace iomap::dax {
+namespace {
+
+bool Covers(const Slot& slot, uint64_t page) { return page >= slot.page && page < slot.end_page(); }
+
+uint64_t FirstPage(const ByteRange& pages) { return pages.offset / kPageBytes; }
+
+uint64_t EndPage(const ByteRange& pages) { return (pages.end() + kPageBytes - 1) / kPageBytes; }
+
+}  // namespace
+
+PageTable::~PageTable() = default;
+
+LockedEntry::~LockedEntry() {
+  if (space_ != nullptr) {
+    const MutexLock lock(space_->mutex_);
+    space_->Release(slot_);
+  }
+}
+
+void LockedEntry::Set(const Entry& entry) {
+  const MutexLock lock(space_->mutex_);
+  space_->table_.Set(slot_, entry);
+  entry_ = entry;
+}
+
+void LockedEntry::SetDirty() {
+  const MutexLock lock(space_->mutex_);
+  space_->table_.SetTag(slot_, Tag::kDirty);
+}
+
+bool LockedEntry::IsDirty() const {
+  const MutexLock lock(space_->mutex_);
+  return space_->table_.IsTagged(slot_, Tag::kDirty);
+}
+
+void LockedEntry::Erase() && {
+  const MutexLock lock(space_->mutex_);
+  std::exchange(space_, nullptr)->Erase(slot_, AddressSpace::Wakes::kAll);
+}
+
+AddressSpace::~AddressSpace() = default;
+
+void AddressSpace::WaitFor(uint64_t page) {
+  Waiter waiter{.page = page};
+  waiters_.push_back(&waiter);
+  while (!waiter.woken) {
+    waiter.released.Wait(mutex_);
+  }
+}
+
+void AddressSpace::Wake(const Slot& slot, Wakes wakes) {
+  for (auto i = waiters_.begin(); i != waiters_.end();) {
+    if (!Covers(slot, (*i)->page)) {
+      ++i;
+      continue;
+    }
+    Waiter& waiter = **i;
+    i = waiters_.erase(i);
+    waiter.woken = true;
+    waiter.released.NotifyOne();
+    if (wakes == Wakes::kOne) {
+      return;
+    }
+  }
+}
+
+void AddressSpace::PassOn(uint64_t page) {
+  const std::optional<Slot> slot = table_.Find(page);
+  if (slot.has_value() && !table_.IsTagged(*slot, Tag::kLocked)) {
+    Wake(*slot, Wakes::kOne);
+  }
+}
+
+LockedEntry AddressSpace::Lock(const Slot& slot) {
+  internal::NoteLocked(LockRank::kEntry);
+  table_.SetTag(slot, Tag::kLocked);
+  return LockedEntry(this, slot, table_.Get(slot));
+}
+
+void AddressSpace::Release(const Slot& slot) {
+  internal::NoteUnlocked(LockRank::kEntry);
+  table_.ClearTag(slot, Tag::kLocked);
+  Wake(slot, Wakes::kOne);
+}
+
+void AddressSpace::Erase(const Slot& slot, Wakes wakes) {
+  internal::NoteUnlocked(LockRank::kEntry);
+  table_.Erase(slot);
+  Wake(slot, wakes);
+}
+
+void AddressSpace::ReleaseHeld(LockedEntry& entry) {
+  entry.space_ = nullptr;
+  Release(entry.slot());
+}
+
+void AddressSpace::EraseHeld(LockedEntry& entry, Wakes wakes) {
+  entry.space_ = nullptr;
+  Erase(entry.slot(), wakes);
+}
+
+void AddressSpace::ClearDirty(const LockedRun& run) {
+  const MutexLock lock(mutex_);
+  for (const Slot& slot : run.slots) {
+    table_.ClearTag(slot, Tag::kDirty);
+  }
+}
+
+bool AddressSpace::MayBeDirty() {
+  const MutexLock lock(mutex_);
+  return table_.AnyTagged(Tag::kDirty) || !under_way_.empty();
+}
+
+void AddressSpace::Attach(PageTable* table) {
+  const WriterLock lock(tables_mutex_);
+  page_tables_.push_back(table);
+}
+
+void AddressSpace::Detach(PageTable* table) {
+  const WriterLock lock(tables_mutex_);
+  page_tables_.erase(std::remove(page_tables_.begin(), page_tables_.end(), table),
+                     page_tables_.end());
+}
+
+void AddressSpace::ForEachTable(absl::FunctionRef<void(PageTable&)> body) {
+  const ReaderLock lock(tables_mutex_);
+  for (PageTable* table : page_tables_) {
+    body(*table);
+  }
+}
+
+void AddressSpace::WriteProtect(const ByteRange& pages) {
+  ForEachTable([&](PageTable& table) { table.WriteProtect(pages); });
+}
+
+void AddressSpace::Unmap(const ByteRange& pages) {
+  ForEachTable([&](PageTable& table) { table.Unmap(pages); });
+}
+
+uint64_t AddressSpace::BeginWriteBack() {
+  const MutexLock lock(mutex_);
+  const uint64_t ticket = ++next_ticket_;
+  under_way_.insert(ticket);
+  return ticket;
+}
+
+void AddressSpace::EndWriteBack(uint64_t ticket, const absl::Status& status) {
+  const MutexLock lock(mutex_);
+  under_way_.erase(ticket);
+  if (!status.ok()) {
+    ++failed_write_backs_;
+  }
+  write_back_ended_.NotifyAll();
+}
+
+bool AddressSpace::OthersAreUnderWay(uint64_t ticket) {
+  const MutexLock lock(mutex_);
+  return under_way_.size() > (under_way_.contains(ticket) ? 1 : 0);
+}
+
+void AddressSpace::WaitForOtherWriteBacks() {
+  const MutexLock lock(mutex_);
+  const uint64_t last = next_ticket_;
+  while (!under_way_.empty() && *under_way_.begin() <= last) {
+    write_back_ended_.Wait(mutex_);
+  }
+}
+
+uint64_t AddressSpace::failed_write_backs() {
+  const MutexLock lock(mutex_);
+  return failed_write_backs_;
+}
+
+void AddressSpace::TagDirtyAgain(const ByteRange& pages) {
+  const MutexLock lock(mutex_);
+  for (uint64_t page = FirstPage(pages); page < EndPage(pages);) {
+    const std::optional<Slot> slot = table_.Next(page, EndPage(pages));
+    if (!slot.has_value()) {
+      return;
+    }
+    table_.SetTag(*slot, Tag::kDirty);
+    page = slot->end_page();
+  }
+}
+
+void AddressSpace::RecordError(const absl::Status& status) {
+  const MutexLock lock(mutex_);
+  last_error_ = status;
+  ++error_count_;
+}
+
+uint64_t AddressSpace::ErrorCursor() {
+  const MutexLock lock(mutex_);
+  return error_count_;
+}
+
+absl::Status AddressSpace::CheckErrors(uint64_t& cursor) {
+  const MutexLock lock(mutex_);
+  if (std::exchange(cursor, error_count_) == error_count_) {
+    return absl::OkStatus();
+  }
+  return last_error_;
+}
+
+void AddressSpace::Pin(const LockedEntry& entry) {
+  const MutexLock lock(mutex_);
+  ++pins_[entry.slot().page];
+}
+
+void AddressSpace::Unpin(const Slot& slot) {
+  const MutexLock lock(mutex_);
+  // Nothing takes an entry out while its page is pinned.
+  IOMAP_CHECK(table_.Find(slot.page) == slot);
+  table_.SetTag(slot, Tag::kDirty);
+  const auto pin = pins_.find(slot.page);
+  IOMAP_CHECK(pin != pins_.end());
+  if (--pin->second == 0) {
+    pins_.erase(pin);
+    unpinned_.NotifyAll();
+  }
+}
+
+bool AddressSpace::AnyPinned(const ByteRange& pages) const {
+  for (auto pin = pins_.lower_bound(FirstPage(pages) & ~(kPagesPerHugePage - 1));
+       pin != pins_.end() && pin->first < EndPage(pages); ++pin) {
+    const std::optional<Slot> slot = table_.Find(pin->first);
+    if (slot.has_value() && slot->end_page() > FirstPage(pages)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+bool AddressSpace::IsPinned(const ByteRange& pages) {
+  const MutexLock lock(mutex_);
+  return AnyPinned(pages);
+}
+
+void AddressSpace::WaitForPins(const ByteRange& pages) {
+  const MutexLock lock(mutex_);
+  while (AnyPinned(pages)) {
+    unpinned_.Wait(mutex_);
+  }
+}
+
+uint64_t AddressSpace::flushed_entries() {
+  const MutexLock lock(mutex_);
+  return flushed_entries_;
+}
+
+std::unique_ptr<AddressSpace> MakeAddressSpace(const DeviceSet& devices) {
+  return std::make_unique<BasicAddressSpace<NoMistakes>>(devices);
+}
+
+}  // namespace iomap::dax

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "absl/base/thread_annotations.h"
+#include "iomap/mutex.h"
+
+namespace iomap::dax {
+
+// What a file system is frozen with (FIFREEZE): whoever changes it goes through the gate, in one of
+// two levels, and waits there while it is closed. A write may fault on its buffer, so faults are
+// let through until all writes are out. Safe for concurrent use.
+class FreezeGate {
+ public:
+  enum class Level : uint8_t { kWrite, kFault };
+
+  // A passage, which ends with its scope. Without a gate there is nothing to pass.
+  class Passage {
+   public:
+    Passage(FreezeGate* gate, Level level);
+    ~Passage();
+    Passage(const Passage&) = delete;
+    Passage& operator=(const Passage&) = delete;
+
+   private:
+    FreezeGate* const gate_;
+    const Level level_;
+  };
+
+  // Closes the gate, and returns when nobody is inside. The file system is to be synced then.
+  void Close();
+  void Open();
+
+ private:
+  Mutex mutex_{LockRank::kLeaf};
+  CondVar changed_;
+  std::array<bool, 2> closed_ ABSL_GUARDED_BY(mutex_) = {};
+  std::array<size_t, 2> inside_ ABSL_GUARDED_BY(mutex_) = {};
+};
+
+}  // namespace iomap::dax

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cstdint>
+
+#include "absl/status/status.h"
+#include "dax/device.h"
+#include "iomap/byte_range.h"
+
+namespace iomap::dax {
+
+// What a page is touched for.
+enum class Access : uint8_t { kRead, kWrite };
+
+// One view of a file's pages, as a process has with mmap: from pages of the file to bytes of a
+// device. Faults fill it, under the entry lock of the pages concerned; write-back and eviction
+// reach each table of a file through its address space. `pages` are whole pages of the file; parts
+// that a table does not show, or has not mapped, are passed over. Safe for concurrent use; the
+// locks of an implementation rank as leaves.
+class PageTable {
+ public:
+  virtual ~PageTable();
+  PageTable(const PageTable&) = delete;
+  PageTable& operator=(const PageTable&) = delete;
+
+  // Makes `pages` reachable, for loads alone or for stores too. They lie contiguously from
+  // `address` on.
+  virtual absl::Status Map(const ByteRange& pages, Device& device, uint64_t address,
+                           Access access) = 0;
+  // Makes loads of `pages` give zeros; a store faults.
+  virtual absl::Status MapZeroes(const ByteRange& pages) = 0;
+  virtual void Unmap(const ByteRange& pages) = 0;
+  // The next store to `pages` faults (mkclean). When this returns, stores that were under way are
+  // done.
+  virtual void WriteProtect(const ByteRange& pages) = 0;
+
+  // True when faults should try to map 2 MiB at once.
+  virtual bool wants_huge_pages() const = 0;
+
+ protected:
+  PageTable() = default;
+};
+
+}  // namespace iomap::dax

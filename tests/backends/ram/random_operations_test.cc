@@ -1,0 +1,299 @@
+// The reference backend against a model that is a vector of bytes for each file: every operation,
+// in random orders, with loads and stores through mappings in between.
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "backends/ram/filesystem.h"
+#include "dax/io.h"
+#include "dax/memory_device.h"
+#include "dax/soft_mapping.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "iomap/for_each_mapping.h"
+#include "tests/support/status_matchers.h"
+
+namespace iomap::ram {
+namespace {
+
+using ::iomap::tests::IsOk;
+
+constexpr uint64_t kLargestSize = 3 * dax::kHugePageBytes;
+constexpr size_t kFiles = 2;
+
+// One file and what it should hold.
+struct Subject {
+  std::shared_ptr<dax::File> file;
+  std::unique_ptr<dax::SoftMapping> mapping;
+  std::unique_ptr<dax::SoftMapping> alias;  // with huge pages
+  std::vector<std::byte> model;
+};
+
+class RandomRun {
+ public:
+  explicit RandomRun(uint64_t seed) : random_(seed) {
+    dax::DeviceSet devices;
+    devices.push_back(std::make_unique<dax::MemoryDevice>(std::vector<std::byte>(32 << 20)));
+    ram_ = *Filesystem::Make(std::move(devices));
+    for (size_t i = 0; i < kFiles; ++i) {
+      const InodeNumber inode = *ram_->Create(ram_->root(), absl::StrCat("f", i), S_IFREG | 0644);
+      Subject& subject = subjects_[i];
+      subject.file = *ram_->OpenFile(inode);
+      subject.mapping = std::make_unique<dax::SoftMapping>(subject.file);
+      subject.alias = std::make_unique<dax::SoftMapping>(
+          subject.file, dax::SoftMapping::Options{.largest_page = dax::PageSize::kHuge});
+    }
+  }
+
+  // Does one random operation, on the file and on the model.
+  void Step() {
+    Subject& subject = subjects_[Below(kFiles)];
+    switch (Below(14)) {
+      case 0:
+      case 1:
+        return Write(subject);
+      case 2:
+      case 3:
+      case 4:
+        return Store(subject);
+      case 5:
+        return SetSize(subject);
+      case 6:
+        return Allocate(subject);
+      case 7:
+        return Punch(subject);
+      case 8:
+        return ZeroRange(subject);
+      case 9:
+        return Collapse(subject);
+      case 10:
+        return Insert(subject);
+      case 11:
+        return Clone(subject, subjects_[Below(kFiles)]);
+      case 12:
+        Note("unshare");
+        EXPECT_THAT(subject.file->Fallocate(FallocateMode::kUnshareRange, {0, kLargestSize}),
+                    IsOk());
+        return;
+      default:
+        Note("fsync");
+        EXPECT_THAT(subject.file->Fsync(ByteRange::All(), SyncKind::kFile), IsOk());
+        EXPECT_FALSE(subject.file->address_space().MayBeDirty());
+        return;
+    }
+  }
+
+  // Compares every byte, as read and as loaded through both mappings.
+  void Check() {
+    for (Subject& subject : subjects_) {
+      ASSERT_EQ(subject.file->attributes()->size, subject.model.size()) << log_;
+      std::vector<std::byte> read(subject.model.size() + 1);
+      ASSERT_EQ(*dax::Read(*subject.file, 0, absl::MakeSpan(read)), subject.model.size());
+      read.resize(subject.model.size());
+      ExpectModel(subject, read, "read");
+      ASSERT_THAT(subject.mapping->Load(0, absl::MakeSpan(read)), IsOk());
+      ExpectModel(subject, read, "mapping");
+      ASSERT_THAT(subject.alias->Load(0, absl::MakeSpan(read)), IsOk());
+      ExpectModel(subject, read, "alias");
+    }
+  }
+
+  const std::string& log() const { return log_; }
+
+ private:
+  uint64_t Below(uint64_t limit) { return random_() % limit; }
+
+  void Note(absl::string_view what) { absl::StrAppend(&log_, what, "\n"); }
+
+  // A range that likes the edges of pages; not empty.
+  ByteRange RandomRange(uint64_t limit) {
+    uint64_t offset = Below(limit);
+    uint64_t length = 1 + Below(Below(4) == 0 ? limit : 20'000);
+    if (Below(2) == 0) {
+      offset -= offset % dax::kPageBytes;
+    }
+    if (Below(2) == 0) {
+      length = (length / dax::kPageBytes + 1) * dax::kPageBytes;
+    }
+    return {offset, std::max<uint64_t>(1, std::min(length, limit - offset))};
+  }
+
+  ByteRange RandomPages(uint64_t limit) {
+    const uint64_t first = Below(limit / dax::kPageBytes);
+    const uint64_t count = 1 + Below(Below(4) == 0 ? 600 : 4);
+    return ByteRange::Between(first * dax::kPageBytes,
+                              std::min((first + count) * dax::kPageBytes, limit));
+  }
+
+  std::vector<std::byte> RandomBytes(uint64_t count) {
+    std::vector<std::byte> bytes(count);
+    uint64_t word = random_();
+    for (std::byte& byte : bytes) {
+      byte = static_cast<std::byte>(word & 0xff);
+      word = word * 6364136223846793005 + 1442695040888963407;
+    }
+    return bytes;
+  }
+
+  void ExpectModel(const Subject& subject, const std::vector<std::byte>& found,
+                   absl::string_view how) {
+    const auto difference =
+        std::mismatch(found.begin(), found.end(), subject.model.begin(), subject.model.end());
+    if (difference.first != found.end()) {
+      FAIL() << how << " of inode " << subject.file->inode() << " differs at "
+             << difference.first - found.begin() << " of " << found.size() << "\n"
+             << log_;
+    }
+  }
+
+  void Put(Subject& subject, uint64_t offset, const std::vector<std::byte>& bytes) {
+    subject.model.resize(std::max<uint64_t>(subject.model.size(), offset + bytes.size()));
+    std::copy(bytes.begin(), bytes.end(), subject.model.begin() + static_cast<int64_t>(offset));
+  }
+
+  void Write(Subject& subject) {
+    const ByteRange range = RandomRange(kLargestSize);
+    Note(absl::StrCat("write ", subject.file->inode(), " ", range.offset, " ", range.length));
+    const std::vector<std::byte> bytes = RandomBytes(range.length);
+    EXPECT_THAT(dax::Write(*subject.file, range.offset, bytes), IsOk());
+    Put(subject, range.offset, bytes);
+  }
+
+  void Store(Subject& subject) {
+    if (subject.model.empty()) {
+      return;
+    }
+    const ByteRange range = RandomRange(subject.model.size());
+    Note(absl::StrCat("store ", subject.file->inode(), " ", range.offset, " ", range.length));
+    const std::vector<std::byte> bytes = RandomBytes(range.length);
+    dax::SoftMapping& mapping = Below(2) == 0 ? *subject.mapping : *subject.alias;
+    EXPECT_THAT(mapping.Store(range.offset, bytes), IsOk());
+    Put(subject, range.offset, bytes);
+  }
+
+  void SetSize(Subject& subject) {
+    const uint64_t size = Below(kLargestSize);
+    Note(absl::StrCat("truncate ", subject.file->inode(), " ", size));
+    EXPECT_THAT(subject.file->SetSize(size), IsOk());
+    subject.model.resize(size);
+  }
+
+  void Allocate(Subject& subject) {
+    const ByteRange range = RandomRange(kLargestSize);
+    const bool keep = Below(2) == 0;
+    Note(absl::StrCat("allocate ", subject.file->inode(), " ", range.offset, " ", range.length,
+                      keep ? " keep" : ""));
+    EXPECT_THAT(subject.file->Fallocate(
+                    keep ? FallocateMode::kAllocateKeepSize : FallocateMode::kAllocate, range),
+                IsOk());
+    if (!keep) {
+      subject.model.resize(std::max<uint64_t>(subject.model.size(), range.end()));
+    }
+  }
+
+  void FillWithZeroes(Subject& subject, const ByteRange& range) {
+    const ByteRange inside = range.Intersect({0, subject.model.size()});
+    std::fill_n(subject.model.begin() + static_cast<int64_t>(inside.offset), inside.length,
+                std::byte{0});
+  }
+
+  void Punch(Subject& subject) {
+    const ByteRange range = RandomRange(kLargestSize);
+    Note(absl::StrCat("punch ", subject.file->inode(), " ", range.offset, " ", range.length));
+    EXPECT_THAT(subject.file->Fallocate(FallocateMode::kPunchHole, range), IsOk());
+    FillWithZeroes(subject, range);
+  }
+
+  void ZeroRange(Subject& subject) {
+    const ByteRange range = RandomRange(kLargestSize);
+    const bool keep = Below(2) == 0;
+    Note(absl::StrCat("zero ", subject.file->inode(), " ", range.offset, " ", range.length,
+                      keep ? " keep" : ""));
+    EXPECT_THAT(subject.file->Fallocate(
+                    keep ? FallocateMode::kZeroRangeKeepSize : FallocateMode::kZeroRange, range),
+                IsOk());
+    if (!keep) {
+      subject.model.resize(std::max<uint64_t>(subject.model.size(), range.end()));
+    }
+    FillWithZeroes(subject, range);
+  }
+
+  void Collapse(Subject& subject) {
+    const ByteRange range = RandomPages(kLargestSize);
+    Note(absl::StrCat("collapse ", subject.file->inode(), " ", range.offset, " ", range.length));
+    const absl::Status status = subject.file->Fallocate(FallocateMode::kCollapseRange, range);
+    EXPECT_EQ(status.ok(), range.end() < subject.model.size()) << status;
+    if (status.ok()) {
+      const auto first = subject.model.begin() + static_cast<int64_t>(range.offset);
+      subject.model.erase(first, first + static_cast<int64_t>(range.length));
+    }
+  }
+
+  void Insert(Subject& subject) {
+    const ByteRange range = RandomPages(kLargestSize);
+    if (subject.model.size() + range.length > kLargestSize) {
+      return;
+    }
+    Note(absl::StrCat("insert ", subject.file->inode(), " ", range.offset, " ", range.length));
+    const absl::Status status = subject.file->Fallocate(FallocateMode::kInsertRange, range);
+    EXPECT_EQ(status.ok(), range.offset < subject.model.size()) << status;
+    if (status.ok()) {
+      subject.model.insert(subject.model.begin() + static_cast<int64_t>(range.offset), range.length,
+                           std::byte{0});
+    }
+  }
+
+  void Clone(Subject& subject, Subject& source) {
+    if (source.model.size() < dax::kPageBytes) {
+      return;
+    }
+    const ByteRange from = RandomPages(source.model.size() - source.model.size() % dax::kPageBytes);
+    const uint64_t to = Below(kLargestSize / dax::kPageBytes / 2) * dax::kPageBytes;
+    const ByteRange target{to, std::min(from.length, kLargestSize - to)};
+    Note(absl::StrCat("clone ", source.file->inode(), " ", from.offset, " to ",
+                      subject.file->inode(), " ", to, " ", target.length));
+    const absl::Status status = subject.file->CloneRange(*source.file, from.offset, target);
+    const bool overlaps =
+        &source == &subject && ByteRange{from.offset, target.length}.Overlaps(target);
+    EXPECT_EQ(status.ok(), !overlaps) << status;
+    if (status.ok()) {
+      const auto first = source.model.begin() + static_cast<int64_t>(from.offset);
+      const std::vector<std::byte> bytes(first, first + static_cast<int64_t>(target.length));
+      Put(subject, to, bytes);
+    }
+  }
+
+  std::mt19937_64 random_;
+  std::unique_ptr<Filesystem> ram_;
+  Subject subjects_[kFiles];
+  std::string log_;
+};
+
+TEST(RamRandomOperations, GiveWhatAModelGives) {
+  uint64_t first_seed = 1;
+  if (const char* seed = std::getenv("IOMAP_SEED"); seed != nullptr) {
+    ASSERT_TRUE(absl::SimpleAtoi(seed, &first_seed));
+  }
+  for (uint64_t seed = first_seed; seed < first_seed + 20; ++seed) {
+    SCOPED_TRACE(absl::StrCat("rerun: IOMAP_SEED=", seed));
+    RandomRun run(seed);
+    for (int step = 0; step < 60; ++step) {
+      run.Step();
+      if (step % 4 == 3) {
+        run.Check();
+      }
+      ASSERT_FALSE(testing::Test::HasFailure()) << run.log();
+    }
+  }
+}
+
+}  // namespace
+}  // namespace iomap::ram
