@@ -9,6 +9,8 @@
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
+#include "dax/racing_copy.h"
+#include "iomap/status_macros.h"
 
 namespace iomap::dax {
 namespace {
@@ -38,7 +40,18 @@ class Descriptor {
 
 absl::StatusOr<std::unique_ptr<FileDevice>> FileDevice::OpenReadOnly(const std::string& path,
                                                                      uint64_t image_offset) {
-  const Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  return Open(path, image_offset, Mode::kPrivate);
+}
+
+absl::StatusOr<std::unique_ptr<FileDevice>> FileDevice::OpenReadWrite(const std::string& path,
+                                                                      uint64_t image_offset) {
+  return Open(path, image_offset, Mode::kShared);
+}
+
+absl::StatusOr<std::unique_ptr<FileDevice>> FileDevice::Open(const std::string& path,
+                                                             uint64_t image_offset, Mode mode) {
+  const bool shared = mode == Mode::kShared;
+  const Descriptor file(open(path.c_str(), (shared ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NONBLOCK));
   if (file.number() < 0) {
     return SystemError("open");
   }
@@ -63,7 +76,8 @@ absl::StatusOr<std::unique_ptr<FileDevice>> FileDevice::OpenReadOnly(const std::
   const uint64_t mapping_size = size - aligned_offset;
   void* mapping = nullptr;
   if (image_offset < size) {
-    mapping = mmap(nullptr, mapping_size, PROT_READ, MAP_PRIVATE | MAP_NORESERVE, file.number(),
+    mapping = mmap(nullptr, mapping_size, shared ? PROT_READ | PROT_WRITE : PROT_READ,
+                   shared ? MAP_SHARED : MAP_PRIVATE | MAP_NORESERVE, file.number(),
                    static_cast<off_t>(aligned_offset));
     if (mapping == MAP_FAILED) {
       return SystemError("mmap");
@@ -73,15 +87,16 @@ absl::StatusOr<std::unique_ptr<FileDevice>> FileDevice::OpenReadOnly(const std::
     madvise(mapping, mapping_size, MADV_RANDOM);
   }
   return std::unique_ptr<FileDevice>(new FileDevice(
-      mapping, mapping_size, image_offset - aligned_offset, S_ISBLK(status.st_mode)));
+      mapping, mapping_size, image_offset - aligned_offset, S_ISBLK(status.st_mode), mode));
 }
 
 FileDevice::FileDevice(void* mapping, size_t mapping_size, size_t skipped_bytes,
-                       bool is_block_device)
+                       bool is_block_device, Mode mode)
     : mapping_(mapping),
       mapping_size_(mapping_size),
       skipped_bytes_(skipped_bytes),
-      is_block_device_(is_block_device) {
+      is_block_device_(is_block_device),
+      mode_(mode) {
   if (mapping != nullptr) {
     set_bytes(absl::MakeConstSpan(static_cast<const std::byte*>(mapping), mapping_size)
                   .subspan(skipped_bytes));
@@ -94,22 +109,42 @@ FileDevice::~FileDevice() {
   }
 }
 
-absl::Status FileDevice::Store(uint64_t address, absl::Span<const std::byte> bytes) {
-  if (!writable_) {
-    if (mprotect(mapping_, mapping_size_, PROT_READ | PROT_WRITE) != 0) {
-      return SystemError("mprotect");
+absl::Status FileDevice::MakeWritable() {
+  std::call_once(writable_, [this] {
+    if (mode_ == Mode::kPrivate && mprotect(mapping_, mapping_size_, PROT_READ | PROT_WRITE) != 0) {
+      writable_status_ = SystemError("mprotect");
     }
-    writable_ = true;
-  }
-  std::memcpy(static_cast<std::byte*>(mapping_) + skipped_bytes_ + address, bytes.data(),
-              bytes.size());
+  });
+  return writable_status_;
+}
+
+absl::Status FileDevice::Store(uint64_t address, absl::Span<const std::byte> bytes) {
+  IOMAP_RETURN_IF_ERROR(MakeWritable());
+  CopyRacing(static_cast<std::byte*>(mapping_) + skipped_bytes_ + address, bytes.data(),
+             bytes.size());
   return absl::OkStatus();
+}
+
+absl::Status FileDevice::StoreThrough(uint64_t address, absl::Span<const std::byte> bytes) {
+  IOMAP_RETURN_IF_ERROR(Store(address, bytes));
+  FlushLines(ByteRange{address, bytes.size()});  // after it: a drain of another thread may come
+  return absl::OkStatus();
+}
+
+void FileDevice::FlushLines(const ByteRange& range) {
+  if (mode_ == Mode::kShared) {
+    msync_queue_.Note(ByteRange{skipped_bytes_ + range.offset, range.length});
+  }
+}
+
+absl::Status FileDevice::DrainFlushed() {
+  return mode_ == Mode::kShared ? msync_queue_.Drain(mapping_) : absl::OkStatus();
 }
 
 absl::string_view FileDevice::kind() const { return is_block_device_ ? "block device" : "file"; }
 
 absl::string_view FileDevice::flush() const {
-  return "nothing: opened read-only, stores stay in memory";
+  return mode_ == Mode::kShared ? "msync" : "nothing: opened read-only, stores stay in memory";
 }
 
 }  // namespace iomap::dax

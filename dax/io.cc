@@ -9,6 +9,7 @@
 #include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
 #include "dax/page_copy.h"
+#include "dax/racing_copy.h"
 #include "iomap/for_each_mapping.h"
 
 namespace iomap::dax {
@@ -42,8 +43,8 @@ absl::Status ReadPart(File& file, const Mapping& mapping, const ByteRange& part,
                                             ": address ", place.offset, " of device ",
                                             mapping.device, " is past its end"));
   }
-  std::memcpy(out.data(), file.devices()[mapping.device]->bytes().data() + place.offset,
-              place.length);
+  CopyRacing(out.data(), file.devices()[mapping.device]->bytes().data() + place.offset,
+             place.length);
   return absl::OkStatus();
 }
 

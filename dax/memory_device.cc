@@ -1,7 +1,8 @@
 #include "dax/memory_device.h"
 
-#include <cstring>
 #include <utility>
+
+#include "dax/racing_copy.h"
 
 namespace iomap::dax {
 
@@ -14,7 +15,7 @@ absl::string_view MemoryDevice::kind() const { return "memory"; }
 absl::string_view MemoryDevice::flush() const { return "nothing: it ends with the process"; }
 
 absl::Status MemoryDevice::Store(uint64_t address, absl::Span<const std::byte> bytes) {
-  std::memcpy(contents_.data() + address, bytes.data(), bytes.size());
+  CopyRacing(contents_.data() + address, bytes.data(), bytes.size());
   return absl::OkStatus();
 }
 
