@@ -5,7 +5,8 @@
 #include <limits>
 
 #include "absl/strings/str_cat.h"
-#include "backends/ext4/group.h"
+#include "backends/crc32c.h"
+#include "backends/ext4/format.h"
 #include "iomap/status_macros.h"
 
 namespace iomap::ext4 {
@@ -49,20 +50,65 @@ absl::StatusOr<uint64_t> BlockAllocator::Allocate(uint64_t goal) {
       absl::StrCat("ext4: none of ", superblock.block_count, " blocks is free"));
 }
 
-absl::StatusOr<uint64_t> BlockAllocator::FindInGroup(uint64_t group, uint64_t begin) const {
+absl::StatusOr<uint64_t> BlockAllocator::FindInGroup(uint64_t group, uint64_t begin) {
   const Superblock& superblock = volume_.superblock();
   IOMAP_ASSIGN_OR_RETURN(const Group descriptor, ReadGroup(volume_, group));
+  const uint64_t first = superblock.first_data_block + group * superblock.blocks_per_group;
+  const uint64_t end = std::min(first + superblock.blocks_per_group, volume_.readable_blocks());
   if (!descriptor.has_block_bitmap) {
-    return 0;  // its bitmap was never written, and some of its blocks hold metadata
+    return FindInUnwrittenGroup(first, std::max(first, begin), end);
   }
   IOMAP_ASSIGN_OR_RETURN(const absl::Span<const std::byte> bitmap,
                          volume_.Block(descriptor.block_bitmap_block));
-  const uint64_t first = superblock.first_data_block + group * superblock.blocks_per_group;
-  const uint64_t end = std::min(first + superblock.blocks_per_group, volume_.readable_blocks());
+  if (!IsWhole(descriptor, bitmap)) {
+    return 0;  // nobody can tell which of its blocks are free
+  }
   for (uint64_t block = std::max(first, begin); block < end; ++block) {
     const uint64_t bit = (block - first) / superblock.blocks_per_cluster;
     const bool in_use = (static_cast<unsigned>(bitmap[bit / 8]) >> (bit % 8) & 1) != 0;
     if (!in_use && volume_.HasBlocks(block, 1) && !IsExcluded(block)) {
+      return block;
+    }
+  }
+  return 0;
+}
+
+bool BlockAllocator::IsWhole(const Group& group, absl::Span<const std::byte> bitmap) const {
+  const Superblock& superblock = volume_.superblock();
+  if (!superblock.has_metadata_checksums()) {
+    return true;
+  }
+  const uint32_t bytes = superblock.blocks_per_group / superblock.blocks_per_cluster / 8;
+  if (bytes > bitmap.size()) {
+    return false;
+  }
+  uint32_t computed = backends::ExtendCrc32c(superblock.checksum_seed, bitmap.first(bytes));
+  if (superblock.descriptor_size < sizeof(DiskGroupDescriptor)) {
+    computed &= 0xFFFF;  // there is no room for more
+  }
+  return computed == group.block_bitmap_checksum;
+}
+
+// A group whose bitmap was never written holds no file's block, but perhaps copies of the
+// superblock and of the descriptors, at its start, and tables and bitmaps of any group.
+absl::StatusOr<uint64_t> BlockAllocator::FindInUnwrittenGroup(uint64_t first, uint64_t begin,
+                                                              uint64_t end) {
+  const Superblock& superblock = volume_.superblock();
+  if (!has_excluded_metadata_) {
+    has_excluded_metadata_ = true;
+    for (uint64_t group = 0; group < superblock.group_count; ++group) {
+      IOMAP_ASSIGN_OR_RETURN(const Group descriptor, ReadGroup(volume_, group));
+      Exclude(descriptor.block_bitmap_block, 1);
+      Exclude(descriptor.inode_bitmap_block, 1);
+      Exclude(descriptor.inode_table_block, InodeTableBlocks(superblock));
+    }
+  }
+  const uint64_t descriptors_per_block = superblock.block_size / superblock.descriptor_size;
+  const uint64_t descriptor_blocks = superblock.group_count / descriptors_per_block + 1;
+  const uint64_t most_reserved_blocks = superblock.block_size / sizeof(Le32);  // for growth
+  const uint64_t behind_copies = first + 1 + descriptor_blocks + most_reserved_blocks;
+  for (uint64_t block = std::max(begin, behind_copies); block < end; ++block) {
+    if (volume_.HasBlocks(block, 1) && !IsExcluded(block)) {
       return block;
     }
   }

@@ -7,6 +7,8 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "backends/ext4/group.h"
 #include "backends/ext4/volume.h"
 
 namespace iomap::ext4 {
@@ -23,15 +25,20 @@ class BlockAllocator {
   void Exclude(uint64_t first, uint64_t count);
 
   // The first free block from `goal` on, and from the start of the volume when there is none.
-  // ResourceExhausted when all are in use but those of groups whose bitmap was never written.
+  // Groups whose bitmap is damaged are passed over, as Linux does. ResourceExhausted when there is
+  // none.
   absl::StatusOr<uint64_t> Allocate(uint64_t goal);
 
  private:
   bool IsExcluded(uint64_t block) const;
   // The first free block of the group from block `begin` on, or 0.
-  absl::StatusOr<uint64_t> FindInGroup(uint64_t group, uint64_t begin) const;
+  absl::StatusOr<uint64_t> FindInGroup(uint64_t group, uint64_t begin);
+  absl::StatusOr<uint64_t> FindInUnwrittenGroup(uint64_t first, uint64_t begin, uint64_t end);
+  // Whether the checksum of a group's bitmap is right.
+  bool IsWhole(const Group& group, absl::Span<const std::byte> bitmap) const;
 
   const Volume& volume_;
+  bool has_excluded_metadata_ = false;
   std::map<uint64_t, uint64_t> excluded_;  // begin -> end, apart from each other
   absl::flat_hash_set<uint64_t> allocated_;
   // (group, where a search began) -> the first block behind what it has found to be in use.

@@ -65,12 +65,9 @@ absl::StatusOr<DirectoryEditor> DirectoryEditor::Read(Volume& volume, BlockAlloc
                                                       ExtentEditor& extents, uint32_t number) {
   IOMAP_ASSIGN_OR_RETURN(const std::shared_ptr<File> file, File::Open(volume, number));
   const Inode& inode = file->parsed();
-  for (const auto& [flag, kind] : {std::pair(kInodeInlineData, "inside its inode"),
-                                   std::pair(kInodeCasefold, "that folds case")}) {
-    if (inode.has_flag(flag)) {
-      return absl::UnimplementedError(absl::StrCat("ext4 inode ", number, ": a directory ", kind,
-                                                   ", to be changed by a fast commit"));
-    }
+  if (inode.has_flag(kInodeCasefold)) {
+    return absl::UnimplementedError(absl::StrCat(
+        "ext4 inode ", number, ": a directory that folds case, to be changed by a fast commit"));
   }
   IOMAP_ASSIGN_OR_RETURN(const Directory directory, Directory::Open(volume, file));
   DirectoryEditor editor(volume, allocator, extents, number);

@@ -25,8 +25,7 @@ namespace iomap::ext4 {
 class DirectoryEditor {
  public:
   // Reads all blocks of a directory. `volume` and `extents`, the directory's own, outlive the
-  // editor. DataLoss for damage, Unimplemented for a directory inside its inode or one that folds
-  // case.
+  // editor. DataLoss for damage, Unimplemented for a directory that folds case.
   static absl::StatusOr<DirectoryEditor> Read(Volume& volume, BlockAllocator& allocator,
                                               ExtentEditor& extents, uint32_t directory);
 

@@ -145,9 +145,9 @@ void ExtentEditor::RemoveFrom(Node& node, uint64_t begin, uint64_t end) {
       }
       Node& child = node.children[i];
       RemoveFrom(child, begin, end);
-      if (child.size() > 0 && child.changed && child.key != FirstKey(child)) {
+      node.changed = node.changed || child.changed;
+      if (child.size() > 0 && child.changed) {
         child.key = FirstKey(child);  // an index names the first block below it
-        node.changed = true;
       }
     }
     const size_t count = node.children.size();
@@ -347,13 +347,16 @@ std::vector<std::byte> ExtentEditor::Encoded(const Node& node, size_t bytes) con
 
 absl::Status ExtentEditor::WriteNode(uint32_t checksum_seed, Node& node) {
   const Superblock& superblock = volume_->superblock();
+  if (node.block != 0 && !node.changed) {
+    return absl::OkStatus();  // nor is anything below it
+  }
   for (Node& child : node.children) {
     IOMAP_RETURN_IF_ERROR(WriteNode(checksum_seed, child));
   }
-  if (node.block == 0 || !node.changed) {
+  node.changed = false;
+  if (node.block == 0) {
     return absl::OkStatus();
   }
-  node.changed = false;
   std::vector<std::byte> bytes = Encoded(node, superblock.block_size);
   if (superblock.has_metadata_checksums()) {
     const size_t tail = sizeof(DiskExtentHeader) + RoomIn(node) * kRecordBytes;

@@ -44,7 +44,7 @@ class ExtentEditor {
     uint64_t key = 0;             // of an inner node's child: where it begins
     std::vector<Extent> extents;  // level 0
     std::vector<Node> children;   // level > 0
-    bool changed = false;
+    bool changed = false;         // so is then every node above it
 
     size_t size() const { return level == 0 ? extents.size() : children.size(); }
   };

@@ -128,7 +128,28 @@ class Replay {
     return record;
   }
 
+  // What cannot be changed here is refused when it is opened; null then.
+  template <typename Editor>
+  absl::StatusOr<Editor*> OrRefuse(uint32_t inode, absl::StatusOr<Editor*> editor) {
+    if (!absl::IsUnimplemented(editor.status())) {
+      return editor;
+    }
+    if (volume_.CheckNotRefused(inode).ok()) {
+      volume_.Refuse(inode, editor.status().message());
+      Tell(absl::StrCat("refused: ", editor.status().message()), {});
+    }
+    return static_cast<Editor*>(nullptr);
+  }
+
   absl::StatusOr<ExtentEditor*> ExtentsOf(uint32_t inode) {
+    return OrRefuse<ExtentEditor>(inode, FindExtents(inode));
+  }
+
+  absl::StatusOr<DirectoryEditor*> DirectoryOf(uint32_t inode) {
+    return OrRefuse<DirectoryEditor>(inode, FindDirectory(inode));
+  }
+
+  absl::StatusOr<ExtentEditor*> FindExtents(uint32_t inode) {
     std::unique_ptr<ExtentEditor>& editor = extents_[inode];
     if (editor == nullptr) {
       IOMAP_ASSIGN_OR_RETURN(ExtentEditor read, ExtentEditor::Read(volume_, allocator_, inode));
@@ -137,7 +158,8 @@ class Replay {
     return editor.get();
   }
 
-  absl::StatusOr<DirectoryEditor*> DirectoryOf(uint32_t inode) {
+  absl::StatusOr<DirectoryEditor*> FindDirectory(uint32_t inode) {
+    IOMAP_RETURN_IF_ERROR(volume_.CheckNotRefused(inode));
     std::unique_ptr<DirectoryEditor>& editor = directories_[inode];
     if (editor == nullptr) {
       IOMAP_ASSIGN_OR_RETURN(const InodeRecord record, InUse(inode));
@@ -146,9 +168,20 @@ class Replay {
         return absl::DataLossError(absl::StrCat("ext4 fast commit, name in inode ", inode, ": a ",
                                                 FileTypeName(type), ", not a directory"));
       }
-      IOMAP_ASSIGN_OR_RETURN(ExtentEditor* const extents, ExtentsOf(inode));
+      DiskInode fields = record.fields();
+      if ((fields.flags.get() & kInodeInlineData) != 0) {
+        return absl::UnimplementedError(
+            absl::StrCat("ext4 inode ", inode,
+                         ": a directory inside its inode, to be changed by a fast commit"));
+      }
+      IOMAP_ASSIGN_OR_RETURN(ExtentEditor* const extents, FindExtents(inode));
       IOMAP_ASSIGN_OR_RETURN(DirectoryEditor read,
                              DirectoryEditor::Read(volume_, allocator_, *extents, inode));
+      read_directory_blocks_ += extents->data_blocks();
+      if (read_directory_blocks_ > kMostDirectoryBlocks) {
+        return absl::UnimplementedError(
+            absl::StrCat("ext4 inode ", inode, ": a directory that fast commits change too often"));
+      }
       editor = std::make_unique<DirectoryEditor>(std::move(read));
     }
     return editor.get();
@@ -162,6 +195,9 @@ class Replay {
     }
     directories_.erase(inode);
     IOMAP_ASSIGN_OR_RETURN(ExtentEditor* const extents, ExtentsOf(inode));
+    if (extents == nullptr) {
+      return absl::OkStatus();
+    }
     IOMAP_RETURN_IF_ERROR(change(*extents));
     Tell(absl::StrCat("range of inode ", inode), PlaceOf(*record));
     return absl::OkStatus();
@@ -211,7 +247,7 @@ class Replay {
 
   // As Linux does here, counts the blocks of the tree anew.
   absl::Status CountBlocks(uint32_t inode) {
-    IOMAP_ASSIGN_OR_RETURN(ExtentEditor* const extents, ExtentsOf(inode));
+    IOMAP_ASSIGN_OR_RETURN(ExtentEditor* const extents, FindExtents(inode));
     IOMAP_ASSIGN_OR_RETURN(InodeRecord record, InodeRecord::Read(volume_, inode));
     DiskInode fields = record.fields();
     const bool in_blocks = (fields.flags.get() & kInodeHugeFile) != 0;
@@ -237,7 +273,7 @@ class Replay {
     const DiskInode fields = record.fields();
     const uint32_t links = fields.link_count.get() - 1u;
     if (links == 0 && (fields.flags.get() & kInodeExtents) != 0) {
-      IOMAP_ASSIGN_OR_RETURN(ExtentEditor* const extents, ExtentsOf(inode));
+      IOMAP_ASSIGN_OR_RETURN(ExtentEditor* const extents, FindExtents(inode));
       IOMAP_RETURN_IF_ERROR(extents->Remove(0, kFileBlocks));
     }
     if (links == 0) {
@@ -255,6 +291,9 @@ class Replay {
                                                   : directory.status();
     }
     IOMAP_ASSIGN_OR_RETURN(DirectoryEditor* const names, DirectoryOf(name.directory));
+    if (names == nullptr) {
+      return true;  // what Linux would have done, as far as the inode is concerned
+    }
     if (names->Find(name.name) != 0) {
       return false;
     }
@@ -280,8 +319,10 @@ class Replay {
     if (FileTypeOfMode(record->fields().mode.get()) == FileType::kDirectory) {
       directories_.erase(name.inode);
       IOMAP_ASSIGN_OR_RETURN(ExtentEditor* const extents, ExtentsOf(name.inode));
-      IOMAP_RETURN_IF_ERROR(
-          DirectoryEditor::Create(volume_, allocator_, *extents, name.inode, name.directory));
+      if (extents != nullptr) {
+        IOMAP_RETURN_IF_ERROR(
+            DirectoryEditor::Create(volume_, allocator_, *extents, name.inode, name.directory));
+      }
     }
     IOMAP_RETURN_IF_ERROR(AddName(name, record->fields()).status());
     return SetLinks(name.inode, 1);
@@ -304,6 +345,9 @@ class Replay {
       }
     }
     IOMAP_ASSIGN_OR_RETURN(DirectoryEditor* const names, DirectoryOf(name.directory));
+    if (names == nullptr) {
+      return DropLink(name.inode);  // the name was there, as far as can be told
+    }
     const uint32_t target = names->Find(name.name);
     if (target == 0) {
       return absl::OkStatus();
@@ -318,10 +362,15 @@ class Replay {
     return absl::OkStatus();
   }
 
+  // A range that changes makes the directory be read again: a log that does so time and again is
+  // not Linux's.
+  static constexpr uint64_t kMostDirectoryBlocks = uint64_t{1} << 18;
+
   Volume& volume_;
   const uint32_t sequence_;
   const backends::ReplayObserver& on_replay_;
   BlockAllocator allocator_;
+  uint64_t read_directory_blocks_ = 0;
   absl::flat_hash_map<uint32_t, std::unique_ptr<ExtentEditor>> extents_;
   absl::flat_hash_map<uint32_t, std::unique_ptr<DirectoryEditor>> directories_;  // use extents_
 };

@@ -25,6 +25,7 @@ bool HasContents(FileType type) {
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<File>> File::Open(const Volume& volume, InodeNumber number) {
+  IOMAP_RETURN_IF_ERROR(volume.CheckNotRefused(number));
   IOMAP_ASSIGN_OR_RETURN(Inode inode, ReadInode(volume, number));
   const std::shared_ptr<File> file(new File(volume, std::move(inode)));
   IOMAP_RETURN_IF_ERROR(file->OpenContents(volume));

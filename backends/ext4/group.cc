@@ -52,6 +52,11 @@ DescriptorPlace PlaceOf(const Superblock& superblock, uint64_t group) {
 
 }  // namespace
 
+uint64_t InodeTableBlocks(const Superblock& superblock) {
+  const uint64_t bytes = uint64_t{superblock.inodes_per_group} * superblock.inode_size;
+  return (bytes + superblock.block_size - 1) >> superblock.block_shift;
+}
+
 absl::StatusOr<Group> ReadGroup(const Volume& volume, uint64_t group) {
   const Superblock& superblock = volume.superblock();
   const DescriptorPlace place = PlaceOf(superblock, group);
@@ -71,9 +76,7 @@ absl::StatusOr<Group> ReadGroup(const Volume& volume, uint64_t group) {
   }
   Group parsed;
   parsed.inode_table_block = disk.inode_table_lo.get() | uint64_t{disk.inode_table_hi.get()} << 32;
-  const uint64_t table_blocks =
-      (uint64_t{superblock.inodes_per_group} * superblock.inode_size + superblock.block_size - 1) >>
-      superblock.block_shift;
+  const uint64_t table_blocks = InodeTableBlocks(superblock);
   if (parsed.inode_table_block <= superblock.first_data_block ||
       parsed.inode_table_block > superblock.block_count ||
       table_blocks > superblock.block_count - parsed.inode_table_block) {
@@ -93,6 +96,10 @@ absl::StatusOr<Group> ReadGroup(const Volume& volume, uint64_t group) {
   }
   parsed.block_bitmap_block = disk.block_bitmap_lo.get() | uint64_t{disk.block_bitmap_hi.get()}
                                                                << 32;
+  parsed.inode_bitmap_block = disk.inode_bitmap_lo.get() | uint64_t{disk.inode_bitmap_hi.get()}
+                                                               << 32;
+  parsed.block_bitmap_checksum =
+      disk.block_bitmap_checksum_lo.get() | uint32_t{disk.block_bitmap_checksum_hi.get()} << 16;
   parsed.has_block_bitmap =
       !superblock.has_group_checksums() || (disk.flags.get() & kGroupBlocksUninitialised) == 0;
   return parsed;

@@ -13,8 +13,13 @@ struct Group {
   // Inodes of the group from this index on were never used; their part of the table may be garbage.
   uint32_t initialised_inodes = 0;
   uint64_t block_bitmap_block = 0;
+  uint64_t inode_bitmap_block = 0;
   bool has_block_bitmap = false;  // false: the bitmap was never written
+  uint32_t block_bitmap_checksum = 0;
 };
+
+// The blocks of a group's table of inodes.
+uint64_t InodeTableBlocks(const Superblock& superblock);
 
 // Reads descriptor `group`, below the volume's group count, with its checksum. DataLoss, with the
 // group and the block, when it is damaged.

@@ -64,19 +64,24 @@ class Scan {
   absl::StatusOr<JournalLog> Run() {
     bool goes_on = true;
     while (goes_on) {
-      IOMAP_ASSIGN_OR_RETURN(goes_on, ReadOne());
+      absl::StatusOr<bool> read = ReadOne();
+      goes_on = read.ok() && *read;
+      if (!read.ok() && !absl::IsOutOfRange(read.status())) {
+        return read.status();
+      }
     }
     log_.next_sequence = end_sequence_.value_or(current_.sequence);
     return std::move(log_);
   }
 
  private:
-  // The number of the block that the walk stands on; the walk goes on behind it. DataLoss when it
-  // comes back to where it began: no log is longer than its ring.
+  // The number of the block that the walk stands on; the walk goes on behind it. OutOfRange when it
+  // comes back to where it began: no log is longer than its ring, and a transaction that would be
+  // was never committed.
   absl::StatusOr<uint32_t> Advance() {
     const uint32_t block = next_block_;
     if (walked_blocks_ == superblock_.ring_size()) {
-      return Damaged(block, "transaction", current_.sequence, "has no end");
+      return absl::OutOfRangeError("the end of the ring");
     }
     ++walked_blocks_;
     ++next_block_;
@@ -88,10 +93,6 @@ class Scan {
 
   // Reads one block, with the copies that follow a descriptor. False at the end of the log.
   absl::StatusOr<bool> ReadOne() {
-    if (walked_blocks_ == superblock_.ring_size() && current_.blocks.empty() &&
-        current_.revoked.empty()) {
-      return false;  // the ring is full to its last block
-    }
     IOMAP_ASSIGN_OR_RETURN(const uint32_t index, Advance());
     IOMAP_ASSIGN_OR_RETURN(const Bytes bytes, journal_.Block(index));
     const auto header = CopyOut<DiskJournalHeader>(bytes.data());

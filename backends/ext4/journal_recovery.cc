@@ -56,6 +56,12 @@ absl::StatusOr<JournalState> Recover(Volume& volume, const backends::ReplayObser
     return state;
   }
   bool has_replayed = false;
+  if (state == JournalState::kDirty || state == JournalState::kClean) {
+    IOMAP_ASSIGN_OR_RETURN(const Journal journal, Journal::Open(volume));
+    if (journal.superblock().has_error) {
+      volume.NoteError();
+    }
+  }
   if (state == JournalState::kDirty) {
     IOMAP_ASSIGN_OR_RETURN(has_replayed, ReplayJournal(volume, on_replay));
   }

@@ -126,6 +126,7 @@ absl::StatusOr<JournalSuperblock> ParseJournalSuperblock(absl::Span<const std::b
                    absl::StrCat("the file system's is ", block_size));
   }
   JournalSuperblock superblock;
+  superblock.has_error = disk.error_number.get() != 0;
   if (type == kJournalSuperblockV2) {
     IOMAP_RETURN_IF_ERROR(CheckFeatures(disk));
     IOMAP_RETURN_IF_ERROR(ParseChecksums(bytes, disk, superblock));

@@ -27,6 +27,7 @@ struct JournalSuperblock {
   uint32_t checksum_seed = 0;  // kV2, kV3
   bool has_64bit = false;
   bool has_fast_commits = false;
+  bool has_error = false;  // Linux gave up writing it, and the file system has errors
   bool commits_asynchronously = false;
 
   bool has_block_checksums() const {

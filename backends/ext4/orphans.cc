@@ -167,9 +167,14 @@ absl::StatusOr<bool> ProcessOrphans(Volume& volume, const backends::ReplayObserv
     }
     backends::ReplayAction action;
     if (record->is_in_use() && CanBeCut(record->fields())) {
-      IOMAP_RETURN_IF_ERROR(Truncate(volume, *record));
-      action.what = absl::StrCat("orphan inode ", number, ", cut to its size");
-      action.place = ByteRange{record->address(), volume.superblock().inode_size};
+      const absl::Status cut = Truncate(volume, *record);
+      if (!cut.ok()) {
+        // The file is damaged, and says so to who opens it; the others are not.
+        action.what = absl::StrCat("orphan inode ", number, ", not cut: ", cut.message());
+      } else {
+        action.what = absl::StrCat("orphan inode ", number, ", cut to its size");
+        action.place = ByteRange{record->address(), volume.superblock().inode_size};
+      }
     } else {
       action.what = absl::StrCat("orphan inode ", number, ", without links");
     }

@@ -13,9 +13,9 @@ namespace iomap::ext4 {
 // reader already. Tells `on_replay` (which may be null) of each; returns whether there was one.
 // Bitmaps, and the list itself, stay as they are.
 //
-// DataLoss when the orphan file, or a file that is to be cut, is damaged. As in Linux, the list
-// ends at an inode that cannot be one of it, and a file system that is marked as having errors
-// keeps its orphans.
+// DataLoss when the orphan file is damaged. A file that is to be cut and is damaged stays as it is.
+// As in Linux, the list ends at an inode that cannot be one of it, and a file system that is marked
+// as having errors keeps its orphans.
 absl::StatusOr<bool> ProcessOrphans(Volume& volume, const backends::ReplayObserver& on_replay);
 
 }  // namespace iomap::ext4

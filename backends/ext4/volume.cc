@@ -42,11 +42,18 @@ absl::Status Volume::Reload() {
                                             superblock.inode_size, ", not ", superblock_.block_size,
                                             " and ", superblock_.inode_size));
   }
+  // A mount has seen an error before it replays the journal, which may not know of it.
+  superblock.state |= superblock_.state & kStateError;
   superblock_ = std::move(superblock);
   readable_blocks_ = ReadableBlocks(device(), superblock_);
   const std::lock_guard<std::mutex> lock(mutex_);
   verified_.clear();
   return absl::OkStatus();
+}
+
+absl::Status Volume::CheckNotRefused(uint64_t inode) const {
+  const auto refused = refused_.find(inode);
+  return refused == refused_.end() ? absl::OkStatus() : absl::UnimplementedError(refused->second);
 }
 
 absl::StatusOr<absl::Span<const std::byte>> Volume::Block(uint64_t block) const {

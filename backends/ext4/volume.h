@@ -2,13 +2,18 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/types/span.h"
+#include "backends/ext4/format.h"
 #include "backends/ext4/superblock.h"
 #include "dax/device.h"
 
@@ -25,6 +30,15 @@ class Volume {
   // Reads the superblock again, and forgets what was verified: after the device was written. Errors
   // as of Open. Not while another thread uses the volume.
   absl::Status Reload();
+
+  // The file system counts as one with errors from now on.
+  void NoteError() { superblock_.state |= kStateError; }
+
+  // An inode that a replay would have to change and cannot: whoever opens it is told `why`,
+  // which names it.
+  void Refuse(uint32_t inode, absl::string_view why) { refused_.emplace(inode, why); }
+  // Unimplemented when it is refused.
+  absl::Status CheckNotRefused(uint64_t inode) const;
 
   const dax::DeviceSet& devices() const { return devices_; }
   const dax::Device& device() const { return *devices_.front(); }
@@ -56,6 +70,7 @@ class Volume {
   const dax::DeviceSet devices_;
   Superblock superblock_;
   uint64_t readable_blocks_;
+  absl::flat_hash_map<uint64_t, std::string> refused_;
   mutable std::mutex mutex_;  // guards verified_
   // (block, owner) -> index in the owner.
   absl::flat_hash_map<std::pair<uint64_t, uint32_t>, uint64_t> verified_;

@@ -114,7 +114,8 @@ class Replay {
         return buffers_.Recover(item);
       case LogItemType::kInode: {
         IOMAP_ASSIGN_OR_RETURN(const LogInode logged, ParseLogInode(target_.superblock, item));
-        if ((logged.fields & kLogInodeDataOwner) != 0 && target_.superblock.is_v5()) {
+        if ((logged.fields & kLogInodeDataOwner) != 0 && target_.superblock.is_v5() &&
+            !target_.cancels.Contains(logged.place)) {
           new_owners_.insert(logged.address());
         }
         return RecoverInode(target_, lsn, logged);

@@ -8,7 +8,7 @@
 #include "backends/crc32c.h"
 #include "backends/ext4/fast_commit_format.h"
 #include "backends/ext4/file.h"
-#include "backends/ext4/inode_record.h"
+#include "backends/ext4/group.h"
 #include "backends/ext4/journal_recovery.h"
 #include "dax/filesystem.h"
 #include "gmock/gmock.h"
@@ -102,7 +102,9 @@ class Records {
 class Ext4FastCommit : public testing::Test {
  protected:
   Ext4FastCommit()
-      : image_(Ext4Image::Make({"-b", "1024", "-J", "size=1"}, {"mkdir d", "mkdir e"}).value()),
+      : image_(Ext4Image::Make({"-b", "1024", "-J", "size=1"},
+                               {"mkdir d", "mkdir e", "mkdir old", "set_inode_field old flags 0"})
+                   .value()),
         journal_(JournalBuilder::Make(image_, {.has_fast_commits = true}).value()),
         inode_(static_cast<uint32_t>(
             ResolvePath(*image_.Open().value(), "/d", LastLink::kKeep).value())) {}
@@ -243,6 +245,37 @@ TEST_F(Ext4FastCommit, RefusesWhatCannotBeRight) {
   Records no_inode;
   no_inode.Start().Name(kFastCommitCreate, kRootInode, 50, "a").Tail();
   EXPECT_THAT(Open(no_inode), StatusIs(kDataLoss, HasSubstr("ext4 inode 50: not in use")));
+}
+
+TEST_F(Ext4FastCommit, RefusesTheInodeThatItCannotChangeAndNoOther) {
+  const auto old = static_cast<uint32_t>(  // without extents, as older file systems have them
+      ResolvePath(*image_.Open().value(), "/old", LastLink::kKeep).value());
+  Records records;
+  records.Start()
+      .AddRange(old, 0, 8000, 1)
+      .Name(kFastCommitLink, old, inode_, "a")
+      .AddRange(inode_, 5, 8000, 10)
+      .Tail();
+  ASSERT_THAT(Open(records), IsOk());
+  EXPECT_EQ(BlockOf(6), 8001u);
+  EXPECT_THAT(filesystem_->OpenFile(old),
+              StatusIs(absl::StatusCode::kUnimplemented,
+                       HasSubstr(absl::StrCat("ext4 inode ", old, ": to be changed"))));
+}
+
+TEST_F(Ext4FastCommit, TakesNoBlockOfAGroupWhoseBitmapIsDamaged) {
+  constexpr uint32_t kNew = 40;
+  DiskInode fields{};
+  fields.mode.set(040755);
+  fields.link_count.set(2);
+  fields.flags.set(kInodeExtents);
+  std::vector<std::byte> record(256);
+  std::memcpy(record.data(), &fields, sizeof fields);
+  Records records;
+  records.Start().Inode(kNew, record).Name(kFastCommitCreate, inode_, kNew, "new").Tail();
+  const std::unique_ptr<Volume> volume = image_.Volume().value();
+  image_.Flip(ReadGroup(*volume, 0).value().block_bitmap_block * kBlock + 1000);
+  EXPECT_THAT(Open(records), StatusIs(absl::StatusCode::kResourceExhausted));
 }
 
 TEST_F(Ext4FastCommit, PassesOverRangesOfInodesThatAreNotInUse) {

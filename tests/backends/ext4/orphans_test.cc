@@ -18,6 +18,7 @@ namespace iomap::ext4 {
 namespace {
 
 using testing::ElementsAre;
+using testing::StartsWith;
 using tests::Ext4Image;
 using tests::IsOk;
 
@@ -27,7 +28,8 @@ constexpr uint64_t kBlock = 1024;
 class Ext4Orphans : public testing::TestWithParam<const char*> {
  protected:
   // `orphans` is a chain of inodes of the image; inode 12 is "a", 13 is "b".
-  void Make(const std::vector<uint32_t>& orphans, uint32_t behind_the_last = 0) {
+  void Make(const std::vector<uint32_t>& orphans, uint32_t behind_the_last = 0,
+            const std::vector<std::string>& more_commands = {}) {
     const std::string file = "/bin/bash";  // more than 400 KiB, and not of zeros
     std::vector<std::string> commands = {absl::StrCat("write ", file, " a"),
                                          absl::StrCat("write ", file, " b")};
@@ -38,6 +40,7 @@ class Ext4Orphans : public testing::TestWithParam<const char*> {
       const uint32_t next = i + 1 < orphans.size() ? orphans[i + 1] : behind_the_last;
       commands.push_back(absl::StrCat("set_inode_field <", orphans[i], "> dtime @", next));
     }
+    commands.insert(commands.end(), more_commands.begin(), more_commands.end());
     commands.push_back(absl::StrCat("set_super_value last_orphan ", orphans.front()));
     volume_ = Ext4Image::Make({"-t", GetParam(), "-b", "1024"}, commands).value().Volume().value();
   }
@@ -85,6 +88,17 @@ TEST_P(Ext4Orphans, CutsWhatHasLinksToItsSizeAndZerosTheTail) {
   for (uint64_t offset = end; offset < 301 * kBlock; ++offset) {
     ASSERT_EQ(volume_->device().bytes()[last.AddressOf(offset)], std::byte{0}) << offset;
   }
+}
+
+TEST_P(Ext4Orphans, LeavesADamagedFileAsItIsAndGoesOn) {
+  Make({13, 12}, 0,
+       {absl::StrCat("set_inode_field b block[", GetParam() == std::string("ext2") ? "DIND" : "0",
+                     "] 0x7fffffff")});
+  EXPECT_TRUE(Process());
+  ASSERT_EQ(actions_.size(), 2u);
+  EXPECT_THAT(actions_[0], StartsWith("orphan inode 13, not cut: ext4 inode 13"));
+  EXPECT_EQ(actions_[1], "orphan inode 12, cut to its size");
+  EXPECT_EQ(MappedBlocks(12), 301u);
 }
 
 TEST_P(Ext4Orphans, EndsAtAnInodeThatIsInTheListAlready) {
