@@ -142,7 +142,7 @@ def main():
     parser.add_argument('task', choices=['run', 'coverage', 'keep'])
     parser.add_argument('backends', nargs='*', metavar='BACKEND')
     parser.add_argument('--seconds', type=int, default=60)
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
     backends = options.backends or BACKENDS
     if options.task == 'run':
         sys.exit(1 if run(backends, options.seconds) else 0)
