@@ -32,9 +32,11 @@ void LockedEntry::Set(const Entry& entry) {
   entry_ = entry;
 }
 
-void LockedEntry::SetDirty() {
+void LockedEntry::SetDirty(const Entry& entry) {
   const MutexLock lock(space_->mutex_);
+  space_->table_.Set(slot_, entry);
   space_->table_.SetTag(slot_, Tag::kDirty);
+  entry_ = entry;
 }
 
 bool LockedEntry::IsDirty() const {
@@ -108,13 +110,6 @@ void AddressSpace::EraseHeld(LockedEntry& entry, Wakes wakes) {
   Erase(entry.slot(), wakes);
 }
 
-void AddressSpace::ClearDirty(const LockedRun& run) {
-  const MutexLock lock(mutex_);
-  for (const Slot& slot : run.slots) {
-    table_.ClearTag(slot, Tag::kDirty);
-  }
-}
-
 bool AddressSpace::MayBeDirty() {
   const MutexLock lock(mutex_);
   return table_.AnyTagged(Tag::kDirty) || !under_way_.empty();
@@ -146,42 +141,42 @@ void AddressSpace::Unmap(const ByteRange& pages) {
   ForEachTable([&](PageTable& table) { table.Unmap(pages); });
 }
 
-uint64_t AddressSpace::BeginWriteBack() {
+std::optional<AddressSpace::WriteBackTicket> AddressSpace::BeginWriteBack() {
   const MutexLock lock(mutex_);
-  const uint64_t ticket = ++next_ticket_;
-  under_way_.insert(ticket);
+  if (!table_.AnyTagged(Tag::kDirty) && under_way_.empty()) {
+    return std::nullopt;
+  }
+  const WriteBackTicket ticket{++next_ticket_, failed_write_backs_};
+  under_way_.insert(ticket.number);
   return ticket;
 }
 
-void AddressSpace::EndWriteBack(uint64_t ticket, const absl::Status& status) {
+bool AddressSpace::EndWriteBack(const WriteBackTicket& ticket, const absl::Status& status,
+                                absl::Span<const ByteRange> flushed) {
   const MutexLock lock(mutex_);
-  under_way_.erase(ticket);
+  under_way_.erase(ticket.number);
   if (!status.ok()) {
+    for (const ByteRange& pages : flushed) {
+      TagDirtyAgain(pages);
+    }
     ++failed_write_backs_;
+    last_error_ = status;
+    error_count_.fetch_add(1, std::memory_order_relaxed);
   }
   write_back_ended_.NotifyAll();
-}
-
-bool AddressSpace::OthersAreUnderWay(uint64_t ticket) {
-  const MutexLock lock(mutex_);
-  return under_way_.size() > (under_way_.contains(ticket) ? 1 : 0);
-}
-
-void AddressSpace::WaitForOtherWriteBacks() {
-  const MutexLock lock(mutex_);
   const uint64_t last = next_ticket_;
   while (!under_way_.empty() && *under_way_.begin() <= last) {
     write_back_ended_.Wait(mutex_);
   }
+  return failed_write_backs_ == ticket.failed_before + (status.ok() ? 0 : 1);
 }
 
-uint64_t AddressSpace::failed_write_backs() {
+bool AddressSpace::OthersAreUnderWay(const WriteBackTicket& ticket) {
   const MutexLock lock(mutex_);
-  return failed_write_backs_;
+  return under_way_.size() > (under_way_.contains(ticket.number) ? 1 : 0);
 }
 
 void AddressSpace::TagDirtyAgain(const ByteRange& pages) {
-  const MutexLock lock(mutex_);
   for (uint64_t page = FirstPage(pages); page < EndPage(pages);) {
     const std::optional<Slot> slot = table_.Next(page, EndPage(pages));
     if (!slot.has_value()) {
@@ -192,22 +187,14 @@ void AddressSpace::TagDirtyAgain(const ByteRange& pages) {
   }
 }
 
-void AddressSpace::RecordError(const absl::Status& status) {
-  const MutexLock lock(mutex_);
-  last_error_ = status;
-  ++error_count_;
-}
-
-uint64_t AddressSpace::ErrorCursor() {
-  const MutexLock lock(mutex_);
-  return error_count_;
-}
+uint64_t AddressSpace::ErrorCursor() { return error_count_.load(std::memory_order_relaxed); }
 
 absl::Status AddressSpace::CheckErrors(uint64_t& cursor) {
-  const MutexLock lock(mutex_);
-  if (std::exchange(cursor, error_count_) == error_count_) {
+  if (cursor == error_count_.load(std::memory_order_relaxed)) {
     return absl::OkStatus();
   }
+  const MutexLock lock(mutex_);
+  cursor = error_count_.load(std::memory_order_relaxed);
   return last_error_;
 }
 

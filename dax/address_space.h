@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -12,6 +13,7 @@
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "dax/device.h"
 #include "dax/entry.h"
 #include "dax/entry_table.h"
@@ -49,7 +51,8 @@ class LockedEntry {
   const Entry& entry() const { return entry_; }
 
   void Set(const Entry& entry);
-  void SetDirty();
+  // The same, and the entry is DIRTY: to be called before a table maps its pages for stores.
+  void SetDirty(const Entry& entry);
   bool IsDirty() const;
   // Takes the entry out, and lets go: whoever waits for it is woken.
   void Erase() &&;
@@ -112,13 +115,11 @@ class AddressSpace {
                                                PageSize size) = 0;
 
   // Calls `flush` for the entries of `range` that are DIRTY when the walk begins, each once,
-  // locked, in runs; what becomes dirty meanwhile is the next walk's. `flush` write-protects,
-  // flushes and clears DIRTY (ClearDirty). Goes on after an error, and returns the first. The only
-  // way to walk dirty entries.
-  virtual absl::Status ForEachLockedDirty(const ByteRange& range,
-                                          absl::FunctionRef<absl::Status(LockedRun&)> flush) = 0;
-
-  void ClearDirty(const LockedRun& run);
+  // locked, in runs; what becomes dirty meanwhile is the next walk's. `flush` write-protects and
+  // flushes; then, before the entries are let go, they are DIRTY no more. The only way to walk
+  // dirty entries.
+  virtual void ForEachLockedDirty(const ByteRange& range,
+                                  absl::FunctionRef<void(const LockedRun&)> flush) = 0;
 
   // False when nothing is dirty and no write-back is under way.
   bool MayBeDirty();
@@ -171,16 +172,18 @@ class AddressSpace {
 
   // A write-back is under way from before its first flush until after its drain: whoever finds
   // pages clean waits for those that may have cleaned them.
-  uint64_t BeginWriteBack();
-  void EndWriteBack(uint64_t ticket, const absl::Status& status);
-  // Waits for all that have begun.
-  void WaitForOtherWriteBacks();
-  bool OthersAreUnderWay(uint64_t ticket);
-  // How many have failed: the pages that they had cleaned are dirty again.
-  uint64_t failed_write_backs();
-  // Puts back the tags of pages whose flush came to nothing.
-  void TagDirtyAgain(const ByteRange& pages);
-  void RecordError(const absl::Status& status);
+  struct WriteBackTicket {
+    uint64_t number;
+    uint64_t failed_before;  // how many had failed when it began
+  };
+  // Nothing when no page is dirty and no write-back is under way.
+  std::optional<WriteBackTicket> BeginWriteBack();
+  // Says how it went, and waits for all others that have begun. On an error the pages in `flushed`
+  // are dirty again, and it is kept for CheckErrors. False when another one has failed meanwhile:
+  // pages that it had cleaned are dirty again.
+  bool EndWriteBack(const WriteBackTicket& ticket, const absl::Status& status,
+                    absl::Span<const ByteRange> flushed);
+  bool OthersAreUnderWay(const WriteBackTicket& ticket);
 
   // Calls `body` for each attached table.
   void ForEachTable(absl::FunctionRef<void(PageTable&)> body);
@@ -199,6 +202,7 @@ class AddressSpace {
   };
 
   void Wake(const Slot& slot, Wakes wakes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void TagDirtyAgain(const ByteRange& pages) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const DeviceSet& devices_;
   std::vector<Waiter*> waiters_ ABSL_GUARDED_BY(mutex_);  // who has waited longest first
@@ -207,7 +211,7 @@ class AddressSpace {
   uint64_t failed_write_backs_ ABSL_GUARDED_BY(mutex_) = 0;
   CondVar write_back_ended_;
   absl::Status last_error_ ABSL_GUARDED_BY(mutex_);
-  uint64_t error_count_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::atomic<uint64_t> error_count_ = 0;                             // changed with mutex_ held
   absl::btree_map<uint64_t, uint32_t> pins_ ABSL_GUARDED_BY(mutex_);  // by first page of a slot
   CondVar unpinned_;
 

@@ -31,8 +31,8 @@ class BasicAddressSpace final : public AddressSpace {
                      EvictReason reason) override;
   std::optional<LockedEntry> LockEntry(const InvalidateHeld& invalidate, uint64_t offset,
                                        PageSize size) override;
-  absl::Status ForEachLockedDirty(const ByteRange& range,
-                                  absl::FunctionRef<absl::Status(LockedRun&)> flush) override;
+  void ForEachLockedDirty(const ByteRange& range,
+                          absl::FunctionRef<void(const LockedRun&)> flush) override;
 
  private:
   static constexpr bool Makes(Mistake mistake) { return Policy::Makes(mistake); }
@@ -51,7 +51,8 @@ class BasicAddressSpace final : public AddressSpace {
   absl::StatusOr<FaultResult> FaultWrite(File& file, const InvalidateHeld& invalidate,
                                          PageTable& table, LockedEntry& entry,
                                          const ByteRange& pages, MapSync sync);
-  absl::Status MapForStores(PageTable& table, LockedEntry& entry, const ByteRange& pages);
+  absl::Status MapForStores(PageTable& table, LockedEntry& entry, const Entry& place,
+                            const ByteRange& pages);
   // Makes the slot the store's own: allocated, with its old bytes or zeros, durable. Nothing when
   // the extents do not allow an entry of its size.
   absl::StatusOr<std::optional<Entry>> PrepareForStore(File& file, const InvalidateHeld& invalidate,
@@ -60,12 +61,17 @@ class BasicAddressSpace final : public AddressSpace {
   absl::StatusOr<FaultResult> GiveUpHuge(LockedEntry entry);
 
   // One pass of a write-back, up to and with its drain.
-  absl::Status FlushDirty(const ByteRange& range, uint64_t ticket);
-  void CleanRun(LockedRun& run);
+  absl::Status FlushDirty(const ByteRange& range, const WriteBackTicket& ticket,
+                          std::vector<ByteRange>& flushed);
+  void FlushRun(const LockedRun& run);
   void WriteProtectRun(const ByteRange& pages);
-  LockedRun LockRun(const Slot& first, Tag tag, uint64_t end_page,
-                    const std::vector<std::pair<Slot, Entry>>& sampled)
+  LockedRun LockRun(const Slot& first, Tag tag, uint64_t end_page)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void FlushAndRelease(const LockedRun& run, absl::FunctionRef<void(const LockedRun&)> flush)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // The walk of who notes the dirty entries first, and then flushes what it has noted.
+  void WalkNoted(uint64_t begin_page, uint64_t end_page,
+                 absl::FunctionRef<void(const LockedRun&)> flush);
 };
 
 // ---- locking ----
@@ -110,8 +116,7 @@ std::optional<LockedEntry> BasicAddressSpace<Policy>::LockEntry(
 }
 
 template <typename Policy>
-LockedRun BasicAddressSpace<Policy>::LockRun(const Slot& first, Tag tag, uint64_t end_page,
-                                             const std::vector<std::pair<Slot, Entry>>& sampled) {
+LockedRun BasicAddressSpace<Policy>::LockRun(const Slot& first, Tag tag, uint64_t end_page) {
   LockedRun run;
   uint64_t next_page = first.page;
   while (run.slots.size() < kMostSlotsInRun && next_page < end_page) {
@@ -119,25 +124,20 @@ LockedRun BasicAddressSpace<Policy>::LockRun(const Slot& first, Tag tag, uint64_
     if (!slot.has_value() || table_.IsTagged(*slot, Tag::kLocked)) {
       break;
     }
-    Entry entry = table_.Get(*slot);
-    if (Makes(Mistake::kStaleAddress)) {
-      for (const auto& [old_slot, old_entry] : sampled) {
-        entry = old_slot == *slot ? old_entry : entry;
-      }
-    }
-    const bool goes_on = run.slots.empty() || (entry.device == run.device &&
-                                               entry.address == run.address + run.pages.length);
-    if (!goes_on) {
-      break;
-    }
+    const Entry entry = table_.Get(*slot);
     if (run.slots.empty()) {
       run.pages = ByteRange{slot->bytes().offset, 0};
       run.device = entry.device;
       run.address = entry.address;
+    } else if (entry.device != run.device || entry.address != run.address + run.pages.length) {
+      break;
     }
     internal::NoteLocked(LockRank::kEntry);
     table_.SetTag(*slot, Tag::kLocked);
     table_.ClearTag(*slot, Tag::kToWrite);
+    if (Makes(Mistake::kDirtyClearedEarly)) {
+      table_.ClearTag(*slot, Tag::kDirty);
+    }
     run.pages.length += slot->bytes().length;
     run.slots.push_back(*slot);
     next_page = slot->end_page();
@@ -146,25 +146,36 @@ LockedRun BasicAddressSpace<Policy>::LockRun(const Slot& first, Tag tag, uint64_
 }
 
 template <typename Policy>
-absl::Status BasicAddressSpace<Policy>::ForEachLockedDirty(
-    const ByteRange& range, absl::FunctionRef<absl::Status(LockedRun&)> flush) {
+void BasicAddressSpace<Policy>::FlushAndRelease(const LockedRun& run,
+                                                absl::FunctionRef<void(const LockedRun&)> flush) {
+  mutex_.Unlock();
+  flush(run);
+  mutex_.Lock();
+  flushed_entries_ += run.slots.size();
+  for (const Slot& locked : run.slots) {
+    if (Makes(Mistake::kEntryRemovedOnWriteBack)) {
+      Erase(locked, Wakes::kAll);
+      continue;
+    }
+    table_.ClearTag(locked, Tag::kDirty);
+    Release(locked);
+  }
+}
+
+template <typename Policy>
+void BasicAddressSpace<Policy>::ForEachLockedDirty(
+    const ByteRange& range, absl::FunctionRef<void(const LockedRun&)> flush) {
   const ByteRange pages = range.AlignOutward(kPageBytes);
   const uint64_t begin_page = pages.offset / kPageBytes;
   const uint64_t end_page = (pages.end() + kPageBytes - 1) / kPageBytes;
+  if (Makes(Mistake::kStaleAddress)) {
+    return WalkNoted(begin_page, end_page, flush);
+  }
   const Tag tag = Makes(Mistake::kDirtyInsteadOfToWrite) ? Tag::kDirty : Tag::kToWrite;
-  absl::Status status;
-  std::vector<std::pair<Slot, Entry>> sampled;  // of those who do not look again
   std::optional<uint64_t> waited_for;
-
   const MutexLock lock(mutex_);
   if (tag == Tag::kToWrite) {
     table_.TagDirtyToWrite(begin_page, end_page);
-  }
-  if (Makes(Mistake::kStaleAddress)) {
-    for (std::optional<Slot> slot = table_.NextTagged(tag, begin_page, end_page); slot.has_value();
-         slot = table_.NextTagged(tag, slot->end_page(), end_page)) {
-      sampled.emplace_back(*slot, table_.Get(*slot));
-    }
   }
   uint64_t next_page = begin_page;
   while (next_page < end_page) {
@@ -179,95 +190,99 @@ absl::Status BasicAddressSpace<Policy>::ForEachLockedDirty(
     if (table_.IsTagged(*slot, Tag::kLocked)) {
       waited_for = slot->page;
       WaitFor(slot->page);
-      continue;
+      continue;  // it may be another one by now, or none
     }
-    LockedRun run = LockRun(*slot, tag, end_page, sampled);
-    mutex_.Unlock();
-    status.Update(flush(run));
-    mutex_.Lock();
-    for (const Slot& locked : run.slots) {
-      Release(locked);
-    }
+    const LockedRun run = LockRun(*slot, tag, end_page);
+    FlushAndRelease(run, flush);
     next_page = tag == Tag::kDirty ? begin_page : run.pages.end() / kPageBytes;
   }
-  return status;
+}
+
+template <typename Policy>
+void BasicAddressSpace<Policy>::WalkNoted(uint64_t begin_page, uint64_t end_page,
+                                          absl::FunctionRef<void(const LockedRun&)> flush) {
+  std::vector<std::pair<Slot, Entry>> noted;
+  {
+    const MutexLock lock(mutex_);
+    for (std::optional<Slot> slot = table_.NextTagged(Tag::kDirty, begin_page, end_page);
+         slot.has_value(); slot = table_.NextTagged(Tag::kDirty, slot->end_page(), end_page)) {
+      noted.emplace_back(*slot, table_.Get(*slot));
+    }
+  }
+  const MutexLock lock(mutex_);
+  for (const auto& [slot, entry] : noted) {
+    while (table_.Find(slot.page) == slot && table_.IsTagged(slot, Tag::kLocked)) {
+      WaitFor(slot.page);
+    }
+    if (table_.Find(slot.page) == slot) {
+      internal::NoteLocked(LockRank::kEntry);
+      table_.SetTag(slot, Tag::kLocked);
+      FlushAndRelease({slot.bytes(), entry.device, entry.address, {slot}}, flush);
+    }
+  }
 }
 
 // ---- write-back ----
 
 template <typename Policy>
 absl::Status BasicAddressSpace<Policy>::WriteBack(const ByteRange& range) {
-  if (!MayBeDirty()) {
-    return absl::OkStatus();
+  while (true) {
+    const std::optional<WriteBackTicket> ticket = BeginWriteBack();
+    if (!ticket.has_value()) {
+      return absl::OkStatus();
+    }
+    if (Makes(Mistake::kDirtyClearedEarly)) {
+      EndWriteBack(*ticket, absl::OkStatus(), {});  // clean is durable, to whoever comes now
+    }
+    std::vector<ByteRange> flushed;
+    absl::Status status = FlushDirty(range, *ticket, flushed);
+    if (Makes(Mistake::kErrorSwallowed)) {
+      status = absl::OkStatus();
+    }
+    // A page that was found clean may be one that another write-back has flushed and not drained;
+    // where that one fails, the page is dirty again.
+    const bool others_succeeded = EndWriteBack(*ticket, status, flushed);
+    if (!status.ok() || others_succeeded) {
+      return status;
+    }
   }
-  absl::Status status;
-  uint64_t failed_before;
-  do {
-    failed_before = failed_write_backs();
-    const uint64_t ticket = BeginWriteBack();
-    status = FlushDirty(range, ticket);
-    EndWriteBack(ticket, status);
-    // A page that was found clean may be one that another write-back has flushed and not drained.
-    WaitForOtherWriteBacks();
-    // Its drain may have failed: the page is dirty again.
-  } while (status.ok() && failed_write_backs() != failed_before);
-  if (!status.ok() && !Makes(Mistake::kErrorSwallowed)) {
-    RecordError(status);
-    return status;
-  }
-  return absl::OkStatus();
 }
 
 template <typename Policy>
-absl::Status BasicAddressSpace<Policy>::FlushDirty(const ByteRange& range, uint64_t ticket) {
-  std::vector<ByteRange> flushed;
+absl::Status BasicAddressSpace<Policy>::FlushDirty(const ByteRange& range,
+                                                   const WriteBackTicket& ticket,
+                                                   std::vector<ByteRange>& flushed) {
   std::vector<uint8_t> devices;
-  absl::Status status = ForEachLockedDirty(range, [&](LockedRun& run) {
-    CleanRun(run);
+  ForEachLockedDirty(range, [&](const LockedRun& run) {
+    FlushRun(run);
     flushed.push_back(run.pages);
     if (std::find(devices.begin(), devices.end(), run.device) == devices.end()) {
       devices.push_back(run.device);
     }
-    return absl::OkStatus();
   });
   if (Makes(Mistake::kFollowerSkipsDrain) && OthersAreUnderWay(ticket)) {
-    return status;
+    return absl::OkStatus();
   }
+  absl::Status status;
   for (const uint8_t device : devices) {
     status.Update(DeviceOf(device).Drain());
-  }
-  if (!status.ok() && !Makes(Mistake::kErrorSwallowed)) {
-    for (const ByteRange& pages : flushed) {
-      TagDirtyAgain(pages);
-    }
   }
   return status;
 }
 
-// Write-protect, flush, clear DIRTY, in this order. After the flush no store can have gone to the
+// Write-protect, flush; DIRTY is cleared after that. After the flush no store can have gone to the
 // pages, since a fault waits for the entry's lock; and a second write-back that comes while this
 // one is flushing finds DIRTY, and waits for the lock too.
 template <typename Policy>
-void BasicAddressSpace<Policy>::CleanRun(LockedRun& run) {
+void BasicAddressSpace<Policy>::FlushRun(const LockedRun& run) {
   const ByteRange place{run.address, run.pages.length};
-  if (Makes(Mistake::kDirtyClearedEarly)) {
-    ClearDirty(run);
-  }
   if (Makes(Mistake::kFlushBeforeMkclean)) {
     DeviceOf(run.device).Flush(place);
     WriteProtectRun(run.pages);
-  } else {
-    WriteProtectRun(run.pages);
-    DeviceOf(run.device).Flush(place);
+    return;
   }
-  ClearDirty(run);
-  const MutexLock lock(mutex_);
-  flushed_entries_ += run.slots.size();
-  if (Makes(Mistake::kEntryRemovedOnWriteBack)) {
-    for (const Slot& slot : std::exchange(run.slots, {})) {
-      Erase(slot, Wakes::kAll);
-    }
-  }
+  WriteProtectRun(run.pages);
+  DeviceOf(run.device).Flush(place);
 }
 
 template <typename Policy>
@@ -435,11 +450,11 @@ BasicAddressSpace<Policy>::FaultWrite(File& file, const InvalidateHeld& invalida
   if (entry.entry().kind != EntryKind::kEmpty && entry.entry() != *place) {
     Unmap(slot.bytes());  // the zero page, or the shared bytes, that others still see
   }
-  entry.Set(*place);
   if (sync == MapSync::kNo) {
-    IOMAP_RETURN_IF_ERROR(MapForStores(table, entry, pages));
+    IOMAP_RETURN_IF_ERROR(MapForStores(table, entry, *place, pages));
     return FaultResult::kDone;
   }
+  entry.Set(*place);
   // The page must be found after a crash before anybody can store to it; and a sync takes the locks
   // of entries.
   { const LockedEntry released = std::move(entry); }
@@ -448,15 +463,14 @@ BasicAddressSpace<Policy>::FaultWrite(File& file, const InvalidateHeld& invalida
   if (!again.has_value() || again->slot() != slot || again->entry() != *place) {
     return FaultResult::kTryAgain;
   }
-  IOMAP_RETURN_IF_ERROR(MapForStores(table, *again, pages));
+  IOMAP_RETURN_IF_ERROR(MapForStores(table, *again, *place, pages));
   return FaultResult::kDone;
 }
 
 template <typename Policy>
 absl::Status BasicAddressSpace<Policy>::MapForStores(PageTable& table, LockedEntry& entry,
-                                                     const ByteRange& pages) {
-  entry.SetDirty();  // before the first store can come
-  const Entry& place = entry.entry();
+                                                     const Entry& place, const ByteRange& pages) {
+  entry.SetDirty(place);  // before the first store can come
   return table.Map(pages, DeviceOf(place.device),
                    place.address + (pages.offset - entry.slot().bytes().offset), Access::kWrite);
 }

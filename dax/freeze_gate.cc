@@ -2,45 +2,59 @@
 
 namespace iomap::dax {
 
-FreezeGate::Passage::Passage(FreezeGate* gate, Level level) : gate_(gate), level_(level) {
+FreezeGate::Passage::Passage(FreezeGate* gate, Level level) ABSL_NO_THREAD_SAFETY_ANALYSIS
+    : gate_(gate),
+      level_(level) {
   if (gate_ == nullptr) {
     return;
   }
-  const auto number = static_cast<size_t>(level_);
-  const MutexLock lock(gate_->mutex_);
-  while (gate_->closed_[number]) {
-    gate_->changed_.Wait(gate_->mutex_);
+  Door& door = gate_->DoorOf(level_);
+  door.lock.LockShared();
+  while (door.closed) {
+    door.lock.UnlockShared();
+    gate_->WaitUntilOpen();
+    door.lock.LockShared();
   }
-  ++gate_->inside_[number];
 }
 
-FreezeGate::Passage::~Passage() {
-  if (gate_ == nullptr) {
-    return;
+FreezeGate::Passage::~Passage() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  if (gate_ != nullptr) {
+    gate_->DoorOf(level_).lock.UnlockShared();
   }
-  const MutexLock lock(gate_->mutex_);
-  if (--gate_->inside_[static_cast<size_t>(level_)] == 0) {
-    gate_->changed_.NotifyAll();
+}
+
+void FreezeGate::WaitUntilOpen() {
+  const MutexLock lock(mutex_);
+  while (closed_) {
+    opened_.Wait(mutex_);
   }
+}
+
+void FreezeGate::CloseDoor(Door& door) {
+  const WriterLock lock(door.lock);  // nobody is inside
+  door.closed = true;
 }
 
 void FreezeGate::Close() {
-  const MutexLock lock(mutex_);
-  while (closed_[0]) {
-    changed_.Wait(mutex_);  // one freeze at a time
-  }
-  for (size_t level = 0; level < closed_.size(); ++level) {
-    closed_[level] = true;
-    while (inside_[level] > 0) {
-      changed_.Wait(mutex_);
+  {
+    const MutexLock lock(mutex_);
+    while (closed_) {
+      opened_.Wait(mutex_);
     }
+    closed_ = true;
   }
+  CloseDoor(write_door_);
+  CloseDoor(fault_door_);
 }
 
 void FreezeGate::Open() {
+  for (Door* door : {&write_door_, &fault_door_}) {
+    const WriterLock lock(door->lock);
+    door->closed = false;
+  }
   const MutexLock lock(mutex_);
-  closed_ = {};
-  changed_.NotifyAll();
+  closed_ = false;
+  opened_.NotifyAll();
 }
 
 }  // namespace iomap::dax

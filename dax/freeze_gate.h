@@ -1,7 +1,6 @@
 #pragma once
 
 #include <array>
-#include <cstddef>
 #include <cstdint>
 
 #include "absl/base/thread_annotations.h"
@@ -29,15 +28,28 @@ class FreezeGate {
     const Level level_;
   };
 
-  // Closes the gate, and returns when nobody is inside. The file system is to be synced then.
+  // Closes the gate, and returns when nobody is inside. The file system is to be synced then. A
+  // gate that is closed already is waited for.
   void Close();
   void Open();
 
  private:
+  struct Door {
+    explicit Door(LockRank rank) : lock(rank) {}
+
+    SharedMutex lock;  // shared by who is inside
+    bool closed ABSL_GUARDED_BY(lock) = false;
+  };
+
+  Door& DoorOf(Level level) { return level == Level::kWrite ? write_door_ : fault_door_; }
+  void CloseDoor(Door& door);
+  void WaitUntilOpen();
+
+  Door write_door_{LockRank::kFreezeWrite};
+  Door fault_door_{LockRank::kFreezeFault};
   Mutex mutex_{LockRank::kLeaf};
-  CondVar changed_;
-  std::array<bool, 2> closed_ ABSL_GUARDED_BY(mutex_) = {};
-  std::array<size_t, 2> inside_ ABSL_GUARDED_BY(mutex_) = {};
+  CondVar opened_;
+  bool closed_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace iomap::dax

@@ -163,7 +163,8 @@ absl::Status Write(File& file, uint64_t offset, absl::Span<const std::byte> byte
     // Page tables may still show zeros, or the bytes that another file shares. The caller's buffer
     // is not touched any more.
     const InvalidateShared invalidate = file.locks().LockInvalidateShared();
-    IOMAP_RETURN_IF_ERROR(file.address_space().Evict(invalidate, range, EvictReason::kClean));
+    IOMAP_RETURN_IF_ERROR(file.address_space().Evict(invalidate, range.AlignOutward(kPageBytes),
+                                                     EvictReason::kClean));
   }
   IOMAP_RETURN_IF_ERROR(status);
   if (sync == WriteSync::kBytes) {

@@ -55,6 +55,10 @@ constinit thread_local HeldLocks held_locks;
 
 absl::string_view LockRankName(LockRank rank) {
   switch (rank) {
+    case LockRank::kFreezeWrite:
+      return "freeze lock of writes";
+    case LockRank::kFreezeFault:
+      return "freeze lock of faults";
     case LockRank::kIo:
       return "io lock";
     case LockRank::kInvalidate:

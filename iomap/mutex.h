@@ -19,7 +19,9 @@ namespace iomap {
 
 // The one order of locks.
 enum class LockRank : uint8_t {
+  kFreezeWrite,  // a file system that is frozen against whoever changes it (SB_FREEZE_WRITE)
   kIo,           // a file's reads, writes and changes of its extents (Linux's i_rwsem)
+  kFreezeFault,  // the same against page faults (SB_FREEZE_PAGEFAULT)
   kInvalidate,   // page faults against changes of extents (invalidate_lock)
   kEntry,        // one entry of an address space
   kTransaction,  // a handle of a transaction

@@ -46,7 +46,7 @@ class File::Change : public Reservation {
   absl::Status Commit(const ByteRange& written) override {
     const ByteRange blocks = file_.Blocks(written).Intersect(after_.range());
     Inode& inode = *file_.inode_;
-    const MutexLock lock(inode.map);
+    const WriterLock lock(inode.map);
     if (inode.extents.In(after_.range()) != before_) {
       return absl::AbortedError(absl::StrCat("inode ", inode.number, ", offset ", written.offset,
                                              ": mapped otherwise meanwhile"));
@@ -85,7 +85,7 @@ File::File(std::shared_ptr<Inode> inode, const dax::DeviceSet& devices,
     : dax::File(inode->number, devices, options), inode_(std::move(inode)) {}
 
 absl::StatusOr<Attributes> File::attributes() {
-  const MutexLock lock(inode_->map);
+  const ReaderLock lock(inode_->map);
   Attributes attributes{.inode = inode_->number,
                         .type = FileTypeOfMode(inode_->mode),
                         .mode = inode_->mode,
@@ -98,7 +98,7 @@ absl::StatusOr<Attributes> File::attributes() {
 // ---- reading ----
 
 absl::StatusOr<size_t> File::MapForRead(const ByteRange& range, absl::Span<Mapping> out) {
-  const MutexLock lock(inode_->map);
+  const ReaderLock lock(inode_->map);
   MappingWriter writer(range, out);
   if (!inode_->inline_data.empty() && !writer.Append(InlineMapping(*inode_))) {
     return writer.count();
@@ -115,7 +115,7 @@ absl::StatusOr<size_t> File::MapForRead(const ByteRange& range, absl::Span<Mappi
 }
 
 absl::StatusOr<size_t> File::MapForReport(const ByteRange& range, absl::Span<Mapping> out) {
-  const MutexLock lock(inode_->map);
+  const ReaderLock lock(inode_->map);
   MappingWriter writer(range, out);
   if (!inode_->inline_data.empty() && !writer.Append(InlineMapping(*inode_))) {
     return writer.count();
@@ -139,7 +139,7 @@ absl::StatusOr<size_t> File::MapForReport(const ByteRange& range, absl::Span<Map
 }
 
 absl::Status File::ReadInline(uint64_t offset, absl::Span<std::byte> out) {
-  const MutexLock lock(inode_->map);
+  const ReaderLock lock(inode_->map);
   const std::vector<std::byte>& data = inode_->inline_data;
   if (offset > data.size() || out.size() > data.size() - offset) {
     return absl::OutOfRangeError(absl::StrCat("inode ", inode_->number, ": no inline data at ",
@@ -152,13 +152,13 @@ absl::Status File::ReadInline(uint64_t offset, absl::Span<std::byte> out) {
 // ---- writing ----
 
 absl::StatusOr<WriteMapping> File::MapForWrite(const IoExclusive& /*io*/, const ByteRange& range) {
-  const MutexLock lock(inode_->map);
+  const WriterLock lock(inode_->map);
   return MapForStore(range, Growth::kAllowed);
 }
 
 absl::StatusOr<WriteMapping> File::MapForFault(const InvalidateHeld& /*invalidate*/,
                                                const ByteRange& pages) {
-  const MutexLock lock(inode_->map);
+  const WriterLock lock(inode_->map);
   return MapForStore(pages, Growth::kForbidden);
 }
 
@@ -288,7 +288,7 @@ absl::Status File::ReplaceShared(const ByteRange& blocks) {
 
 absl::Status File::AllocateBlocks(const dax::ExtentLocks& /*locks*/, const ByteRange& blocks,
                                   uint64_t size) {
-  const MutexLock lock(inode_->map);
+  const WriterLock lock(inode_->map);
   IOMAP_RETURN_IF_ERROR(MoveInlineDataOut());
   IOMAP_RETURN_IF_ERROR(FillHoles(blocks));
   inode_->size = size;
@@ -296,7 +296,7 @@ absl::Status File::AllocateBlocks(const dax::ExtentLocks& /*locks*/, const ByteR
 }
 
 absl::Status File::FreeBlocks(const dax::ExtentLocks& /*locks*/, const ByteRange& blocks) {
-  const MutexLock lock(inode_->map);
+  const WriterLock lock(inode_->map);
   IOMAP_RETURN_IF_ERROR(MoveInlineDataOut());
   Free(blocks);
   return absl::OkStatus();
@@ -304,7 +304,7 @@ absl::Status File::FreeBlocks(const dax::ExtentLocks& /*locks*/, const ByteRange
 
 absl::Status File::ZeroBlocks(const dax::ExtentLocks& /*locks*/, const ByteRange& blocks,
                               uint64_t size) {
-  const MutexLock lock(inode_->map);
+  const WriterLock lock(inode_->map);
   IOMAP_RETURN_IF_ERROR(MoveInlineDataOut());
   IOMAP_RETURN_IF_ERROR(FillHoles(blocks));
   IOMAP_RETURN_IF_ERROR(ReplaceShared(blocks));
@@ -318,7 +318,7 @@ absl::Status File::ZeroBlocks(const dax::ExtentLocks& /*locks*/, const ByteRange
 }
 
 absl::Status File::CollapseBlocks(const dax::ExtentLocks& /*locks*/, const ByteRange& blocks) {
-  const MutexLock lock(inode_->map);
+  const WriterLock lock(inode_->map);
   IOMAP_RETURN_IF_ERROR(MoveInlineDataOut());
   Free(blocks);
   AdvanceGeneration();
@@ -328,7 +328,7 @@ absl::Status File::CollapseBlocks(const dax::ExtentLocks& /*locks*/, const ByteR
 }
 
 absl::Status File::InsertBlocks(const dax::ExtentLocks& /*locks*/, const ByteRange& blocks) {
-  const MutexLock lock(inode_->map);
+  const WriterLock lock(inode_->map);
   IOMAP_RETURN_IF_ERROR(MoveInlineDataOut());
   AdvanceGeneration();
   inode_->extents.Shift(blocks.offset, static_cast<int64_t>(blocks.length));
@@ -337,7 +337,7 @@ absl::Status File::InsertBlocks(const dax::ExtentLocks& /*locks*/, const ByteRan
 }
 
 absl::Status File::ChangeSize(const dax::ExtentLocks& /*locks*/, uint64_t size) {
-  const MutexLock lock(inode_->map);
+  const WriterLock lock(inode_->map);
   IOMAP_RETURN_IF_ERROR(MoveInlineDataOut());
   if (size < inode_->size) {
     Free(ByteRange::All().From(Blocks(ByteRange{0, size}).end()));
@@ -355,7 +355,7 @@ absl::Status File::ShareBlocks(const dax::ExtentLocks& /*locks*/, dax::File& sou
   }
   std::vector<Extent> shared;
   {
-    const MutexLock lock(from.map);
+    const WriterLock lock(from.map);
     IOMAP_RETURN_IF_ERROR(static_cast<File&>(source).MoveInlineDataOut());
     for (Extent extent : from.extents.In(ByteRange{source_offset, blocks.length})) {
       if (!extent.unwritten) {
@@ -365,7 +365,7 @@ absl::Status File::ShareBlocks(const dax::ExtentLocks& /*locks*/, dax::File& sou
       }
     }
   }
-  const MutexLock lock(inode_->map);
+  const WriterLock lock(inode_->map);
   IOMAP_RETURN_IF_ERROR(MoveInlineDataOut());
   Free(blocks);
   for (const Extent& extent : shared) {

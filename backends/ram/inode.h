@@ -32,7 +32,7 @@ struct Inode {
   Blocks* const blocks;  // of the device that its data lies on
   const uint8_t device;
 
-  Mutex map{LockRank::kMap};
+  SharedMutex map{LockRank::kMap};
   Extents extents;
   uint64_t size = 0;
   std::vector<std::byte> inline_data;  // the whole file, when not empty

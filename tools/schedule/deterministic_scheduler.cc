@@ -35,9 +35,21 @@ class LeakCheckPause {
 
 RunEnd DeterministicScheduler::Run(const std::vector<std::function<void()>>& threads, Choose choose,
                                    size_t most_steps) {
+  const LeakCheckPause pause;
+  const RunEnd end = RunThreads(threads, choose, most_steps);
+  if (end.kind != RunEnd::Kind::kDone) {
+    // What their functions hold stays as it is.
+    static auto* const abandoned = new std::vector<std::vector<Thread>>();
+    abandoned->push_back(std::move(threads_));
+  }
+  threads_.clear();
+  return end;
+}
+
+RunEnd DeterministicScheduler::RunThreads(const std::vector<std::function<void()>>& threads,
+                                          Choose choose, size_t most_steps) {
   IOMAP_CHECK(threads.size() <= kMostThreads);
   const Enrolment enrolment(this);
-  const LeakCheckPause pause;
   locks_.clear();
   waiters_.clear();
   threads_.clear();

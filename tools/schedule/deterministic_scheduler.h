@@ -100,6 +100,8 @@ class DeterministicScheduler final : public iomap::Scheduler {
     absl::string_view name;
   };
 
+  RunEnd RunThreads(const std::vector<std::function<void()>>& threads, Choose choose,
+                    size_t most_steps);
   Thread& current() { return threads_[current_]; }
   void Suspend(const Action& next);
   bool IsEnabled(size_t thread);

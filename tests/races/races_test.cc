@@ -1,0 +1,95 @@
+// The races of DAX's history, on the reference backend: every interleaving of the common scenarios
+// is as it should be, and each mistake of dax/mistakes.h is found by some of them.
+
+#include <chrono>
+#include <cstdio>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "dax/mistakes.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/races/mistaken_address_space.h"
+#include "tests/races/scenarios.h"
+#include "tools/schedule/exploration.h"
+
+namespace iomap::tests {
+namespace {
+
+using schedule::ExplorationOptions;
+using schedule::ExplorationResult;
+
+constexpr uint64_t kMostRuns = 200'000;
+
+std::string RerunLine(const std::string& scenario, const std::string& mistake,
+                      const std::string& schedule) {
+  return absl::StrCat("rerun: IOMAP_RACE=", scenario, ":", mistake, ":", schedule,
+                      " races_tests --gtest_filter=Races.Rerun");
+}
+
+class CommonRaces : public testing::TestWithParam<NamedScenario> {};
+
+TEST_P(CommonRaces, EveryInterleavingIsAsItShouldBe) {
+  const MistakeScope none(std::nullopt);
+  const ExplorationResult result = Explore(GetParam().make, {.most_runs = kMostRuns});
+  EXPECT_EQ(result.failed_runs, 0) << result.first_failure << "\n"
+                                   << RerunLine(GetParam().name, "none", result.first_schedule);
+  EXPECT_TRUE(result.complete);
+  std::printf("%s: %lu interleavings, %lu of them redundant, at most %lu steps\n",
+              GetParam().name.c_str(), result.runs, result.redundant_runs, result.longest_run);
+}
+
+INSTANTIATE_TEST_SUITE_P(Scenarios, CommonRaces, testing::ValuesIn(CommonScenarios()),
+                         [](const auto& info) {
+                           std::string name = info.param.name;
+                           std::replace(name.begin(), name.end(), '-', '_');
+                           return name;
+                         });
+
+const std::vector<std::pair<const char*, dax::Mistake>>& Mistakes() {
+  using dax::Mistake;
+  static const auto* const mistakes = new std::vector<std::pair<const char*, Mistake>>{
+      {"FlushBeforeMkclean", Mistake::kFlushBeforeMkclean},
+      {"DirtyClearedEarly", Mistake::kDirtyClearedEarly},
+      {"AliasNotCleaned", Mistake::kAliasNotCleaned},
+      {"HugeEntryNotCleaned", Mistake::kHugeEntryNotCleaned},
+      {"EntryDroppedWhileDirty", Mistake::kEntryDroppedWhileDirty},
+      {"MappingBeforeEntryLock", Mistake::kMappingBeforeEntryLock},
+      {"WakeOneOnErase", Mistake::kWakeOneOnErase},
+      {"EntryRemovedOnWriteBack", Mistake::kEntryRemovedOnWriteBack},
+      {"FollowerSkipsDrain", Mistake::kFollowerSkipsDrain},
+      {"ErrorSwallowed", Mistake::kErrorSwallowed},
+      {"StaleAddress", Mistake::kStaleAddress},
+      {"DirtyInsteadOfToWrite", Mistake::kDirtyInsteadOfToWrite},
+  };
+  return *mistakes;
+}
+
+class MistakenRaces : public testing::TestWithParam<std::pair<const char*, dax::Mistake>> {};
+
+TEST_P(MistakenRaces, AreFound) {
+  const MistakeScope mistake(GetParam().second);
+  size_t found = 0;
+  for (const NamedScenario& scenario : CommonScenarios()) {
+    const ExplorationResult result = Explore(scenario.make, {.most_runs = kMostRuns});
+    if (result.failed_runs == 0) {
+      continue;
+    }
+    ++found;
+    std::printf("%s by %s, run %lu: %s\n  %s\n", GetParam().first, scenario.name.c_str(),
+                result.runs, result.first_failure.c_str(),
+                RerunLine(scenario.name, GetParam().first, result.first_schedule).c_str());
+    const auto again = schedule::Replay(scenario.make, result.first_schedule);
+    ASSERT_TRUE(again.ok()) << again.status();
+    EXPECT_EQ(*again, result.first_failure);
+  }
+  EXPECT_GT(found, 0);
+}
+
+INSTANTIATE_TEST_SUITE_P(Mistakes, MistakenRaces, testing::ValuesIn(Mistakes()),
+                         [](const auto& info) { return info.param.first; });
+
+}  // namespace
+}  // namespace iomap::tests
