@@ -78,8 +78,10 @@ absl::StatusOr<JournalState> Recover(Volume& volume, const backends::ReplayObser
 absl::StatusOr<JournalState> RecoverJournal(Volume& volume,
                                             const backends::ReplayObserver& on_replay) {
   absl::StatusOr<JournalState> state = Recover(volume, on_replay);
-  if (absl::IsNotFound(state.status()) || absl::IsFailedPrecondition(state.status())) {
-    // The journal speaks of an inode that is not there, or is of the wrong kind.
+  if (absl::IsNotFound(state.status()) || absl::IsFailedPrecondition(state.status()) ||
+      absl::IsResourceExhausted(state.status())) {
+    // The journal speaks of an inode that is not there, or is of the wrong kind, or wants more
+    // blocks than there are, though who wrote it had them.
     return absl::DataLossError(absl::StrCat("ext4 journal recovery: ", state.status().message()));
   }
   return state;

@@ -275,7 +275,7 @@ TEST_F(Ext4FastCommit, TakesNoBlockOfAGroupWhoseBitmapIsDamaged) {
   records.Start().Inode(kNew, record).Name(kFastCommitCreate, inode_, kNew, "new").Tail();
   const std::unique_ptr<Volume> volume = image_.Volume().value();
   image_.Flip(ReadGroup(*volume, 0).value().block_bitmap_block * kBlock + 1000);
-  EXPECT_THAT(Open(records), StatusIs(absl::StatusCode::kResourceExhausted));
+  EXPECT_THAT(Open(records), StatusIs(kDataLoss, HasSubstr("none of 8192 blocks is free")));
 }
 
 TEST_F(Ext4FastCommit, PassesOverRangesOfInodesThatAreNotInUse) {
