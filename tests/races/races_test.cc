@@ -1,13 +1,16 @@
 // The races of DAX's history, on the reference backend: every interleaving of the common scenarios
 // is as it should be, and each mistake of dax/mistakes.h is found by some of them.
 
-#include <chrono>
+#include <algorithm>
 #include <cstdio>
+#include <cstdlib>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "dax/mistakes.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -22,12 +25,15 @@ using schedule::ExplorationOptions;
 using schedule::ExplorationResult;
 
 constexpr uint64_t kMostRuns = 200'000;
+constexpr uint64_t kMostRunsToAMistake = 4'000;
 
 std::string RerunLine(const std::string& scenario, const std::string& mistake,
                       const std::string& schedule) {
   return absl::StrCat("rerun: IOMAP_RACE=", scenario, ":", mistake, ":", schedule,
-                      " races_tests --gtest_filter=Races.Rerun");
+                      " build/dev/tests/races/races_tests --gtest_filter=Races.Rerun");
 }
+
+void PrintTo(const NamedScenario& scenario, std::ostream* out) { *out << scenario.name; }
 
 class CommonRaces : public testing::TestWithParam<NamedScenario> {};
 
@@ -37,8 +43,10 @@ TEST_P(CommonRaces, EveryInterleavingIsAsItShouldBe) {
   EXPECT_EQ(result.failed_runs, 0) << result.first_failure << "\n"
                                    << RerunLine(GetParam().name, "none", result.first_schedule);
   EXPECT_TRUE(result.complete);
-  std::printf("%s: %lu interleavings, %lu of them redundant, at most %lu steps\n",
-              GetParam().name.c_str(), result.runs, result.redundant_runs, result.longest_run);
+  std::printf("%s: %llu interleavings, %llu of them redundant, at most %llu steps\n",
+              GetParam().name.c_str(), static_cast<unsigned long long>(result.runs),
+              static_cast<unsigned long long>(result.redundant_runs),
+              static_cast<unsigned long long>(result.longest_run));
 }
 
 INSTANTIATE_TEST_SUITE_P(Scenarios, CommonRaces, testing::ValuesIn(CommonScenarios()),
@@ -73,13 +81,13 @@ TEST_P(MistakenRaces, AreFound) {
   const MistakeScope mistake(GetParam().second);
   size_t found = 0;
   for (const NamedScenario& scenario : CommonScenarios()) {
-    const ExplorationResult result = Explore(scenario.make, {.most_runs = kMostRuns});
+    const ExplorationResult result = Explore(scenario.make, {.most_runs = kMostRunsToAMistake});
     if (result.failed_runs == 0) {
       continue;
     }
     ++found;
-    std::printf("%s by %s, run %lu: %s\n  %s\n", GetParam().first, scenario.name.c_str(),
-                result.runs, result.first_failure.c_str(),
+    std::printf("%s by %s, run %llu: %s\n  %s\n", GetParam().first, scenario.name.c_str(),
+                static_cast<unsigned long long>(result.runs), result.first_failure.c_str(),
                 RerunLine(scenario.name, GetParam().first, result.first_schedule).c_str());
     const auto again = schedule::Replay(scenario.make, result.first_schedule);
     ASSERT_TRUE(again.ok()) << again.status();
@@ -90,6 +98,29 @@ TEST_P(MistakenRaces, AreFound) {
 
 INSTANTIATE_TEST_SUITE_P(Mistakes, MistakenRaces, testing::ValuesIn(Mistakes()),
                          [](const auto& info) { return info.param.first; });
+
+// IOMAP_RACE=SCENARIO:MISTAKE:SCHEDULE, as a failure prints it, runs one interleaving again.
+TEST(Races, Rerun) {
+  const char* const race = std::getenv("IOMAP_RACE");
+  const std::vector<std::string> parts =
+      absl::StrSplit(race == nullptr ? "two-fsyncs:FollowerSkipsDrain:" : race, ':');
+  ASSERT_EQ(parts.size(), 3);
+  std::optional<dax::Mistake> mistake;
+  for (const auto& [name, value] : Mistakes()) {
+    mistake = name == parts[1] ? value : mistake;
+  }
+  ASSERT_TRUE(mistake.has_value() || parts[1] == "none") << parts[1];
+  const MistakeScope scope(mistake);
+  for (const NamedScenario& scenario : CommonScenarios()) {
+    if (scenario.name == parts[0]) {
+      const auto failure = schedule::Replay(scenario.make, parts[2]);
+      ASSERT_TRUE(failure.ok()) << failure.status();
+      EXPECT_EQ(*failure, "");
+      return;
+    }
+  }
+  FAIL() << "no scenario " << parts[0];
+}
 
 }  // namespace
 }  // namespace iomap::tests
