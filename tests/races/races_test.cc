@@ -33,8 +33,6 @@ std::string RerunLine(const std::string& scenario, const std::string& mistake,
                       " build/dev/tests/races/races_tests --gtest_filter=Races.Rerun");
 }
 
-void PrintTo(const NamedScenario& scenario, std::ostream* out) { *out << scenario.name; }
-
 class CommonRaces : public testing::TestWithParam<NamedScenario> {};
 
 TEST_P(CommonRaces, EveryInterleavingIsAsItShouldBe) {

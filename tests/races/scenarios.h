@@ -1,5 +1,6 @@
 #pragma once
 
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,8 @@ struct NamedScenario {
   std::string name;
   schedule::MakeScenario make;
 };
+
+inline void PrintTo(const NamedScenario& scenario, std::ostream* out) { *out << scenario.name; }
 
 const std::vector<NamedScenario>& CommonScenarios();
 
