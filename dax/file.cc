@@ -35,7 +35,7 @@ absl::Status File::WriteBack(const ByteRange& range) {
 
 absl::Status File::Fsync(const ByteRange& range, SyncKind kind) {
   uint64_t cursor = error_cursor_.load(std::memory_order_relaxed);
-  const absl::Status status = Fsync(range, kind, cursor);
+  absl::Status status = Fsync(range, kind, cursor);
   error_cursor_.store(cursor, std::memory_order_relaxed);
   return status;
 }

@@ -14,7 +14,7 @@ absl::Status Filesystem::Sync() {
 
 absl::Status Filesystem::Freeze() {
   freeze_gate_.Close();
-  const absl::Status status = Sync();
+  absl::Status status = Sync();
   if (!status.ok()) {
     freeze_gate_.Open();
   }

@@ -47,8 +47,7 @@ absl::Status MsyncQueue::Drain(void* mapping) {
   for (size_t i = 0; i < ranges.size(); ++i) {
     if (msync(static_cast<std::byte*>(mapping) + ranges[i].offset, ranges[i].length, MS_SYNC) !=
         0) {
-      const absl::Status status =
-          absl::UnavailableError(absl::StrCat("msync: ", std::strerror(errno)));
+      absl::Status status = absl::UnavailableError(absl::StrCat("msync: ", std::strerror(errno)));
       noted_.assign(ranges.begin() + static_cast<std::ptrdiff_t>(i), ranges.end());
       return status;
     }

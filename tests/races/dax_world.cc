@@ -36,14 +36,14 @@ DaxWorld::DaxWorld(uint64_t device_bytes) {
 }
 
 DaxWorld::FilePtr DaxWorld::MakeFile(const std::string& name, uint64_t pages) {
-  const FilePtr file =
+  FilePtr file =
       *filesystem_->OpenFile(*filesystem_->Create(filesystem_->root(), name, S_IFREG | 0644));
   IOMAP_CHECK(file->SetSize(pages * dax::kPageBytes).ok());
   return file;
 }
 
 DaxWorld::FilePtr DaxWorld::MakeWrittenFile(const std::string& name, uint64_t pages) {
-  const FilePtr file = MakeFile(name, pages);
+  FilePtr file = MakeFile(name, pages);
   IOMAP_CHECK(dax::Write(*file, 0, std::vector<std::byte>(pages * dax::kPageBytes)).ok());
   return file;
 }

@@ -131,7 +131,7 @@ TEST(MixedThreads, LoseNoStore) {
   devices.push_back(std::make_unique<MemoryDevice>(std::vector<std::byte>(16 << 20)));
   const auto ram = *ram::Filesystem::Make(std::move(devices));
   const auto make_file = [&](const std::string& name, uint64_t pages) {
-    const auto file = *ram->OpenFile(*ram->Create(ram->root(), name, S_IFREG | 0644));
+    auto file = *ram->OpenFile(*ram->Create(ram->root(), name, S_IFREG | 0644));
     EXPECT_THAT(file->SetSize(pages * kPageBytes), IsOk());
     return file;
   };

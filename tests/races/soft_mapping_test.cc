@@ -38,7 +38,7 @@ class SoftMappings : public testing::Test {
   }
 
   std::shared_ptr<File> MakeFile(const char* name, uint64_t size) {
-    const auto file =
+    auto file =
         *filesystem_->OpenFile(*filesystem_->Create(filesystem_->root(), name, S_IFREG | 0644));
     EXPECT_THAT(file->SetSize(size), IsOk());
     return file;

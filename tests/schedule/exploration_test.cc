@@ -1,6 +1,7 @@
 #include "tools/schedule/exploration.h"
 
 #include <array>
+#include <cstdlib>
 #include <functional>
 #include <memory>
 #include <random>
@@ -9,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -307,11 +309,18 @@ std::set<std::string> Outcomes(const Program& program, Method method, uint64_t& 
   return *outcomes;
 }
 
+// IOMAP_PROGRAMS=N: more than the suite has time for.
+uint64_t LastSeed() {
+  uint64_t seeds = 300;
+  const char* const wanted = std::getenv("IOMAP_PROGRAMS");
+  return wanted != nullptr && absl::SimpleAtoi(wanted, &seeds) ? seeds : 300;
+}
+
 TEST(Exploration, ReducedSeesEveryOutcomeOfRandomPrograms) {
   uint64_t all_runs = 0;
   uint64_t all_reduced_runs = 0;
   size_t deadlocks = 0;
-  for (uint64_t seed = 1; seed <= 300; ++seed) {
+  for (uint64_t seed = 1; seed <= LastSeed(); ++seed) {
     const Program program = DrawProgram(seed);
     uint64_t runs = 0;
     uint64_t reduced_runs = 0;

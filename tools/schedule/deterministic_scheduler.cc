@@ -36,7 +36,7 @@ class LeakCheckPause {
 RunEnd DeterministicScheduler::Run(const std::vector<std::function<void()>>& threads, Choose choose,
                                    size_t most_steps) {
   const LeakCheckPause pause;
-  const RunEnd end = RunThreads(threads, choose, most_steps);
+  RunEnd end = RunThreads(threads, choose, most_steps);
   if (end.kind != RunEnd::Kind::kDone) {
     // What their functions hold stays as it is.
     static auto* const abandoned = new std::vector<std::vector<Thread>>();
@@ -68,7 +68,7 @@ RunEnd DeterministicScheduler::RunThreads(const std::vector<std::function<void()
       return RunEnd{};
     }
     if (all([](const ThreadView& view) { return !view.enabled; })) {
-      return RunEnd{RunEnd::Kind::kDeadlock, DescribeDeadlock()};
+      return RunEnd{RunEnd::Kind::kDeadlock, DescribeDeadlock(), views};
     }
     if (step == most_steps) {
       return RunEnd{RunEnd::Kind::kTooManySteps, absl::StrCat("no end after ", step, " steps")};

@@ -52,7 +52,8 @@ struct RunEnd {
   enum class Kind : uint8_t { kDone, kDeadlock, kTooManySteps, kBadChoice };
 
   Kind kind = Kind::kDone;
-  std::string report;  // of a deadlock: who waits for what, and who has it
+  std::string report = {};             // of a deadlock: who waits for what, and who has it
+  std::vector<ThreadView> stuck = {};  // of a deadlock: where the threads stand
 };
 
 // Runs a few functions as threads, one at a time, each until the next point where it takes a lock

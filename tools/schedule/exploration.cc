@@ -74,6 +74,10 @@ class Explorer {
       Note(scenario->failure());
       return;
     }
+    if (end.kind == RunEnd::Kind::kDeadlock && !is_redundant_ &&
+        options_.method == ExplorationOptions::Method::kReduced) {
+      FindRaces(end.stuck);  // what they wait for, they might have had before
+    }
     Note(scenario->failure().empty() ? end.report : scenario->failure());
     Abandon(std::move(scenario));
   }

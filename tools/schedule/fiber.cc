@@ -46,25 +46,26 @@ Fiber::Fiber(FiberStack& stack, std::function<void()> function)
   makecontext(&own_, reinterpret_cast<void (*)()>(&Fiber::Enter), 2,
               static_cast<unsigned int>(self >> 32), static_cast<unsigned int>(self));
 #if defined(__SANITIZE_THREAD__)
-  thread_sanitizer_fiber_ = __tsan_create_fiber(0);
+  sanitizer_.fiber = __tsan_create_fiber(0);
 #endif
 }
 
 Fiber::~Fiber() {
 #if defined(__SANITIZE_THREAD__)
-  __tsan_destroy_fiber(thread_sanitizer_fiber_);
+  __tsan_destroy_fiber(sanitizer_.fiber);
 #endif
 }
 
 void Fiber::Enter(unsigned int high, unsigned int low) {
   const uintptr_t self = static_cast<uintptr_t>(high) << 32 | low;
-  reinterpret_cast<Fiber*>(self)->Run();
+  reinterpret_cast<Fiber*>(self)->Run();  // NOLINT(performance-no-int-to-ptr): see makecontext
 }
 
 // After each switch to the fiber's stack.
 void Fiber::Arrived() {
 #if defined(__SANITIZE_ADDRESS__)
-  __sanitizer_finish_switch_fiber(own_fake_stack_, &resumer_stack_, &resumer_stack_size_);
+  __sanitizer_finish_switch_fiber(sanitizer_.own_fake_stack, &sanitizer_.resumer_stack,
+                                  &sanitizer_.sanitizer_.resumer_stacksize);
 #endif
 }
 
@@ -73,10 +74,11 @@ void Fiber::Run() {
   function_();
   has_ended_ = true;
 #if defined(__SANITIZE_ADDRESS__)
-  __sanitizer_start_switch_fiber(nullptr, resumer_stack_, resumer_stack_size_);
+  __sanitizer_start_switch_fiber(nullptr, sanitizer_.resumer_stack,
+                                 sanitizer_.sanitizer_.resumer_stacksize);
 #endif
 #if defined(__SANITIZE_THREAD__)
-  __tsan_switch_to_fiber(thread_sanitizer_resumer_, 0);
+  __tsan_switch_to_fiber(sanitizer_.resumer, 0);
 #endif
   setcontext(&resumer_);
 }
@@ -84,24 +86,25 @@ void Fiber::Run() {
 void Fiber::Resume() {
   IOMAP_CHECK(!has_ended_);
 #if defined(__SANITIZE_ADDRESS__)
-  __sanitizer_start_switch_fiber(&resumer_fake_stack_, stack_.base(), stack_.size());
+  __sanitizer_start_switch_fiber(&sanitizer_.resumer_fake_stack, stack_.base(), stack_.size());
 #endif
 #if defined(__SANITIZE_THREAD__)
-  thread_sanitizer_resumer_ = __tsan_get_current_fiber();
-  __tsan_switch_to_fiber(thread_sanitizer_fiber_, 0);
+  sanitizer_.resumer = __tsan_get_current_fiber();
+  __tsan_switch_to_fiber(sanitizer_.fiber, 0);
 #endif
   swapcontext(&resumer_, &own_);
 #if defined(__SANITIZE_ADDRESS__)
-  __sanitizer_finish_switch_fiber(resumer_fake_stack_, nullptr, nullptr);
+  __sanitizer_finish_switch_fiber(sanitizer_.resumer_fake_stack, nullptr, nullptr);
 #endif
 }
 
 void Fiber::Suspend() {
 #if defined(__SANITIZE_ADDRESS__)
-  __sanitizer_start_switch_fiber(&own_fake_stack_, resumer_stack_, resumer_stack_size_);
+  __sanitizer_start_switch_fiber(&sanitizer_.own_fake_stack, sanitizer_.resumer_stack,
+                                 sanitizer_.sanitizer_.resumer_stacksize);
 #endif
 #if defined(__SANITIZE_THREAD__)
-  __tsan_switch_to_fiber(thread_sanitizer_resumer_, 0);
+  __tsan_switch_to_fiber(sanitizer_.resumer, 0);
 #endif
   swapcontext(&own_, &resumer_);
   Arrived();

@@ -45,19 +45,22 @@ class Fiber {
   void Run();
   void Arrived();
 
-  FiberStack& stack_;
+  [[maybe_unused]] FiberStack& stack_;
   std::function<void()> function_;
   ucontext_t own_;
   ucontext_t resumer_;
   bool has_ended_ = false;
 
   // What the sanitizers keep of each side.
-  void* own_fake_stack_ = nullptr;
-  void* resumer_fake_stack_ = nullptr;
-  const void* resumer_stack_ = nullptr;
-  size_t resumer_stack_size_ = 0;
-  void* thread_sanitizer_fiber_ = nullptr;
-  void* thread_sanitizer_resumer_ = nullptr;
+  struct SanitizerState {
+    void* own_fake_stack = nullptr;
+    void* resumer_fake_stack = nullptr;
+    const void* resumer_stack = nullptr;
+    size_t resumer_stack_size = 0;
+    void* fiber = nullptr;
+    void* resumer = nullptr;
+  };
+  [[maybe_unused]] SanitizerState sanitizer_;
 };
 
 }  // namespace iomap::schedule
