@@ -13,6 +13,7 @@ inline constexpr uint64_t kPagesPerHugePage = kHugePageBytes / kPageBytes;
 // How much one entry, or one page-table entry, maps.
 enum class PageSize : uint8_t { kBase, kHuge };
 
+// Bytes.
 constexpr uint64_t PageSizeBytes(PageSize size) {
   return size == PageSize::kBase ? kPageBytes : kHugePageBytes;
 }

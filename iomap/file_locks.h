@@ -38,28 +38,33 @@ class HeldLock {
   const LockMode mode_;
 };
 
+// The io lock, in either mode.
 class IoHeld : public HeldLock {
  protected:
   using HeldLock::HeldLock;
 };
 
+// The io lock, shared.
 class IoShared final : public IoHeld {
  private:
   friend class FileLocks;
   IoShared(FileLocks* locks, SharedMutex* mutex) : IoHeld(locks, mutex, LockMode::kShared) {}
 };
 
+// The io lock, exclusively.
 class IoExclusive final : public IoHeld {
  private:
   friend class FileLocks;
   IoExclusive(FileLocks* locks, SharedMutex* mutex) : IoHeld(locks, mutex, LockMode::kExclusive) {}
 };
 
+// The invalidate lock, in either mode.
 class InvalidateHeld : public HeldLock {
  protected:
   using HeldLock::HeldLock;
 };
 
+// The invalidate lock, shared.
 class InvalidateShared final : public InvalidateHeld {
  private:
   friend class FileLocks;
@@ -67,6 +72,7 @@ class InvalidateShared final : public InvalidateHeld {
       : InvalidateHeld(locks, mutex, LockMode::kShared) {}
 };
 
+// The invalidate lock, exclusively.
 class InvalidateExclusive final : public InvalidateHeld {
  private:
   friend class FileLocks;

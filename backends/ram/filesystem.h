@@ -15,6 +15,7 @@
 
 namespace iomap::ram {
 
+// How a file system is made.
 struct Options {
   // Which device the data of new files lies on: two devices are what XFS has with a realtime one.
   uint8_t data_device = 0;
