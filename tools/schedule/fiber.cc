@@ -65,7 +65,7 @@ void Fiber::Enter(unsigned int high, unsigned int low) {
 void Fiber::Arrived() {
 #if defined(__SANITIZE_ADDRESS__)
   __sanitizer_finish_switch_fiber(sanitizer_.own_fake_stack, &sanitizer_.resumer_stack,
-                                  &sanitizer_.sanitizer_.resumer_stacksize);
+                                  &sanitizer_.resumer_stack_size);
 #endif
 }
 
@@ -74,8 +74,7 @@ void Fiber::Run() {
   function_();
   has_ended_ = true;
 #if defined(__SANITIZE_ADDRESS__)
-  __sanitizer_start_switch_fiber(nullptr, sanitizer_.resumer_stack,
-                                 sanitizer_.sanitizer_.resumer_stacksize);
+  __sanitizer_start_switch_fiber(nullptr, sanitizer_.resumer_stack, sanitizer_.resumer_stack_size);
 #endif
 #if defined(__SANITIZE_THREAD__)
   __tsan_switch_to_fiber(sanitizer_.resumer, 0);
@@ -101,7 +100,7 @@ void Fiber::Resume() {
 void Fiber::Suspend() {
 #if defined(__SANITIZE_ADDRESS__)
   __sanitizer_start_switch_fiber(&sanitizer_.own_fake_stack, sanitizer_.resumer_stack,
-                                 sanitizer_.sanitizer_.resumer_stacksize);
+                                 sanitizer_.resumer_stack_size);
 #endif
 #if defined(__SANITIZE_THREAD__)
   __tsan_switch_to_fiber(sanitizer_.resumer, 0);
