@@ -47,7 +47,8 @@ std::vector<TreeBlock> ChildrenOfRoot(absl::Span<const std::byte> inode) {
 
 }  // namespace
 
-absl::Status GiveExtentTree(const ReplayTarget& target, uint64_t inode_address) {
+absl::Status GiveExtentTree(const ReplayTarget& target, uint64_t inode_address,
+                            absl::flat_hash_set<uint64_t>& passed) {
   const Superblock& superblock = target.superblock;
   IOMAP_ASSIGN_OR_RETURN(const absl::Span<const std::byte> inode,
                          target.device.View(ByteRange{inode_address, superblock.inode_size}));
@@ -56,7 +57,6 @@ absl::Status GiveExtentTree(const ReplayTarget& target, uint64_t inode_address) 
     return absl::OkStatus();  // the log freed it later: nothing of it is in place
   }
   std::vector<TreeBlock> blocks = ChildrenOfRoot(inode);
-  absl::flat_hash_set<uint64_t> passed;  // so that no tree that names a block twice is endless
   while (!blocks.empty()) {
     const TreeBlock next = blocks.back();
     blocks.pop_back();

@@ -1,6 +1,7 @@
 #include "backends/xfs/log_recovery.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -99,8 +100,9 @@ class Replay {
 
   absl::Status Finish() {
     IOMAP_RETURN_IF_ERROR(buffers_.Finish());
+    absl::flat_hash_set<uint64_t> passed;
     for (const uint64_t address : new_owners_) {
-      IOMAP_RETURN_IF_ERROR(GiveExtentTree(target_, address));
+      IOMAP_RETURN_IF_ERROR(GiveExtentTree(target_, address, passed));
     }
     return absl::OkStatus();
   }
@@ -137,7 +139,7 @@ class Replay {
   ReplayTarget& target_;
   BufferRecovery buffers_;
   LogIntents intents_;
-  absl::flat_hash_set<uint64_t> new_owners_;  // addresses of inodes
+  std::set<uint64_t> new_owners_;  // addresses of inodes
 };
 
 // A mount frees the inodes without a name, and what they share with others they share no more.
