@@ -25,7 +25,7 @@ absl::Status Damaged(const LogRecord& record, const What&... what) {
 
 absl::StatusOr<Log> Log::Open(const Volume& volume) {
   IOMAP_ASSIGN_OR_RETURN(const LogRing ring, LogRing::Open(volume));
-  return Log(ring, volume.superblock.is_v5());
+  return Log(ring);
 }
 
 std::optional<uint32_t> Log::FirstOfCycle(uint32_t begin, uint32_t end, uint32_t cycle) const {
@@ -90,7 +90,7 @@ uint32_t Log::CutTornRecords(const LogRecord& last, uint32_t head) const {
   }
   block = first;
   while (block != head) {
-    const absl::StatusOr<LogRecord> record = CheckRecord(block, head, WrongChecksum::kIsDamage);
+    const absl::StatusOr<LogRecord> record = CheckRecord(block, head);
     if (!record.ok()) {
       return block;
     }
@@ -110,8 +110,7 @@ bool Log::IsUnmountRecord(const LogRecord& record, uint32_t head) const {
 }
 
 // The record that a recovery would read at `block`.
-absl::StatusOr<LogRecord> Log::CheckRecord(uint32_t block, uint32_t head,
-                                           WrongChecksum wrong_checksum) const {
+absl::StatusOr<LogRecord> Log::CheckRecord(uint32_t block, uint32_t head) const {
   if (!ring_.BeginsRecord(block)) {
     return DamagedLog(absl::StrCat("no record begins at block ", block));
   }
@@ -122,8 +121,7 @@ absl::StatusOr<LogRecord> Log::CheckRecord(uint32_t block, uint32_t head,
   if (record.blocks() > ring_.Distance(block, head)) {
     return Damaged(record, "its ", record.blocks(), " blocks pass the head, block ", head);
   }
-  if (wrong_checksum == WrongChecksum::kIsDamage &&
-      ring_.ChecksumOf(record) == LogRing::Checksum::kWrong) {
+  if (ring_.ChecksumOf(record) == LogRing::Checksum::kWrong) {
     return Damaged(record, "checksum is wrong");
   }
   return record;
@@ -134,7 +132,7 @@ absl::StatusOr<uint32_t> Log::FirstWholeRecord(uint32_t tail, uint32_t head,
   uint32_t first = ring_.FirstRecordFrom(tail, head);
   uint32_t block = first;
   while (block != head) {
-    const absl::StatusOr<LogRecord> record = CheckRecord(block, head, BehindTheTorn());
+    const absl::StatusOr<LogRecord> record = CheckRecord(block, head);
     if (record.ok()) {
       block = ring_.Wrap(uint64_t{block} + record->blocks());
       continue;
@@ -182,7 +180,7 @@ absl::Status Log::ForEachRecord(const State& state,
                                 absl::FunctionRef<absl::Status(const LogRecord&)> visit) const {
   uint32_t block = state.tail;
   while (block != state.head) {
-    IOMAP_ASSIGN_OR_RETURN(const LogRecord record, CheckRecord(block, state.head, BehindTheTorn()));
+    IOMAP_ASSIGN_OR_RETURN(const LogRecord record, CheckRecord(block, state.head));
     IOMAP_RETURN_IF_ERROR(visit(record));
     block = ring_.Wrap(uint64_t{block} + record.blocks());
   }

@@ -40,16 +40,7 @@ class Log {
   const LogRing& ring() const { return ring_; }
 
  private:
-  // What a record whose checksum is wrong means.
-  enum class WrongChecksum { kIsDamage, kIsPassedOver };
-
-  Log(const LogRing& ring, bool has_checksums) : ring_(ring), has_checksums_(has_checksums) {}
-
-  // For records that cannot have been torn: Linux warns of them, and goes on, where the file system
-  // itself has no checksums (v4).
-  WrongChecksum BehindTheTorn() const {
-    return has_checksums_ ? WrongChecksum::kIsDamage : WrongChecksum::kIsPassedOver;
-  }
+  explicit Log(const LogRing& ring) : ring_(ring) {}
 
   // The first block in [begin, end) whose cycle is `cycle`.
   std::optional<uint32_t> FirstOfCycle(uint32_t begin, uint32_t end, uint32_t cycle) const;
@@ -65,14 +56,12 @@ class Log {
   uint32_t CutTornRecords(const LogRecord& last, uint32_t head) const;
   bool IsUnmountRecord(const LogRecord& record, uint32_t head) const;
   // The record that a recovery reads at `block`.
-  absl::StatusOr<LogRecord> CheckRecord(uint32_t block, uint32_t head,
-                                        WrongChecksum wrong_checksum) const;
+  absl::StatusOr<LogRecord> CheckRecord(uint32_t block, uint32_t head) const;
   // Where the first record begins, of those from `tail` on, behind which all are whole.
   absl::StatusOr<uint32_t> FirstWholeRecord(uint32_t tail, uint32_t head,
                                             uint32_t buffer_blocks) const;
 
   LogRing ring_;
-  bool has_checksums_;
 };
 
 }  // namespace iomap::xfs
