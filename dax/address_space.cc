@@ -133,10 +133,6 @@ void AddressSpace::ForEachTable(absl::FunctionRef<void(PageTable&)> body) {
   }
 }
 
-void AddressSpace::WriteProtect(const ByteRange& pages) {
-  ForEachTable([&](PageTable& table) { table.WriteProtect(pages); });
-}
-
 void AddressSpace::Unmap(const ByteRange& pages) {
   ForEachTable([&](PageTable& table) { table.Unmap(pages); });
 }
@@ -146,7 +142,7 @@ std::optional<AddressSpace::WriteBackTicket> AddressSpace::BeginWriteBack() {
   if (!table_.AnyTagged(Tag::kDirty) && under_way_.empty()) {
     return std::nullopt;
   }
-  const WriteBackTicket ticket{++next_ticket_, failed_write_backs_};
+  const WriteBackTicket ticket{++next_ticket_, ErrorCursor()};
   under_way_.insert(ticket.number);
   return ticket;
 }
@@ -159,7 +155,6 @@ bool AddressSpace::EndWriteBack(const WriteBackTicket& ticket, const absl::Statu
     for (const ByteRange& pages : flushed) {
       TagDirtyAgain(pages);
     }
-    ++failed_write_backs_;
     last_error_ = status;
     error_count_.fetch_add(1, std::memory_order_relaxed);
   }
@@ -168,7 +163,7 @@ bool AddressSpace::EndWriteBack(const WriteBackTicket& ticket, const absl::Statu
   while (!under_way_.empty() && *under_way_.begin() <= last) {
     write_back_ended_.Wait(mutex_);
   }
-  return failed_write_backs_ == ticket.failed_before + (status.ok() ? 0 : 1);
+  return ErrorCursor() == ticket.errors_before + (status.ok() ? 0 : 1);
 }
 
 bool AddressSpace::OthersAreUnderWay(const WriteBackTicket& ticket) {
@@ -182,7 +177,10 @@ void AddressSpace::TagDirtyAgain(const ByteRange& pages) {
     if (!slot.has_value()) {
       return;
     }
-    table_.SetTag(*slot, Tag::kDirty);
+    // A page that has gone meanwhile may be a hole by now: there is nothing of it to flush.
+    if (table_.Get(*slot).kind == EntryKind::kPresent) {
+      table_.SetTag(*slot, Tag::kDirty);
+    }
     page = slot->end_page();
   }
 }

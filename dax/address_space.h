@@ -128,7 +128,6 @@ class AddressSpace {
   // through the table any more.
   void Attach(PageTable* table);
   void Detach(PageTable* table);
-  void WriteProtect(const ByteRange& pages);
   void Unmap(const ByteRange& pages);
 
   // The error of a write-back that the holder of `cursor` has not been told of; each holder is told
@@ -174,7 +173,7 @@ class AddressSpace {
   // pages clean waits for those that may have cleaned them.
   struct WriteBackTicket {
     uint64_t number;
-    uint64_t failed_before;  // how many had failed when it began
+    uint64_t errors_before;  // how many there were when it began
   };
   // Nothing when no page is dirty and no write-back is under way.
   std::optional<WriteBackTicket> BeginWriteBack();
@@ -208,7 +207,6 @@ class AddressSpace {
   std::vector<Waiter*> waiters_ ABSL_GUARDED_BY(mutex_);  // who has waited longest first
   uint64_t next_ticket_ ABSL_GUARDED_BY(mutex_) = 0;
   absl::btree_set<uint64_t> under_way_ ABSL_GUARDED_BY(mutex_);
-  uint64_t failed_write_backs_ ABSL_GUARDED_BY(mutex_) = 0;
   CondVar write_back_ended_;
   absl::Status last_error_ ABSL_GUARDED_BY(mutex_);
   std::atomic<uint64_t> error_count_ = 0;                             // changed with mutex_ held

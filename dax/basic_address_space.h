@@ -12,7 +12,6 @@
 #include "dax/page_copy.h"
 #include "iomap/check.h"
 #include "iomap/for_each_mapping.h"
-#include "iomap/scheduler.h"
 #include "iomap/status_macros.h"
 
 namespace iomap::dax {

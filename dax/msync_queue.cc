@@ -8,11 +8,10 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "dax/entry.h"
 
 namespace iomap::dax {
 namespace {
-
-constexpr uint64_t kPageBytes = 4096;  // the processor's; what msync takes
 
 // Sorts ranges and joins those that touch.
 std::vector<ByteRange> Joined(std::vector<ByteRange> ranges) {

@@ -12,19 +12,13 @@ enum class LockMode : uint8_t { kShared, kExclusive };
 
 // What a thread is about to do where it offers to let others go first, apart from taking locks.
 enum class Step : uint8_t {
-  kBegin,         // an operation of a scenario begins
-  kLoad,          // a load through a mapping
-  kStore,         // a store through a mapping, or to a device
-  kFault,         // a page fault
-  kWriteProtect,  // mkclean of one page table
-  kEntryFlush,    // cache lines are flushed
-  kDrain,         // a drain
-  kCommit,        // a transaction, or what stands for one, is published
-  kPromise,       // a durable call returns
+  kBegin,       // an operation of a scenario begins
+  kLoad,        // a load through a mapping
+  kStore,       // a store through a mapping, or to a device
+  kEntryFlush,  // cache lines are flushed
+  kDrain,       // a drain
+  kPromise,     // a durable call returns
 };
-
-// "begin", "load", "store", ...
-absl::string_view StepName(Step step);
 
 // Whether a step changes what it touches. Two steps of different threads that touch the same bytes
 // of the same object can be swapped without a difference when neither does.
@@ -44,8 +38,6 @@ class Scheduler {
   // Comes back when the calling thread has the lock. A lock that is wanted exclusively lets in no
   // further sharers (writers preferred). `name` is the lock's, for reports.
   virtual void Acquire(const void* lock, LockMode mode, absl::string_view name) = 0;
-  // The same when it can be had at once; false, with nothing changed, otherwise.
-  virtual bool TryAcquire(const void* lock, LockMode mode, absl::string_view name) = 0;
   virtual void Release(const void* lock, LockMode mode) = 0;
 
   // Lets `lock`, held exclusively, go until `condition` is notified, and has it again on return.

@@ -29,8 +29,8 @@ class Reservation {
 
 // Where a range of a file may be written.
 struct WriteMapping {
-  // kMapped. With kNew, or kUnwritten before it: the bytes at the address are not the file's yet,
-  // and whoever writes a part of a block sees to the rest of the block.
+  // kMapped or, with a reservation, kUnwritten. Where it is unwritten or kNew, the bytes at the
+  // address are not the file's yet, and whoever writes a part of a block sees to the rest of it.
   Mapping target = {};
   // The old bytes, when those of `target` are a copy to be made (copy on write): same range.
   std::optional<Mapping> source = std::nullopt;

@@ -10,18 +10,16 @@
 #include "dax/file_device.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/support/bytes.h"
 #include "tests/support/status_matchers.h"
 #include "tests/support/temporary_directory.h"
 
 namespace iomap::dax {
 namespace {
 
+using ::iomap::tests::Bytes;
 using ::iomap::tests::IsOk;
 using ::iomap::tests::StatusIs;
-
-std::vector<std::byte> Bytes(size_t count, int value) {
-  return std::vector<std::byte>(count, static_cast<std::byte>(value));
-}
 
 class WritableDevices : public testing::Test {
  protected:

@@ -8,11 +8,13 @@
 #include "dax/pmem_namespace.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/support/bytes.h"
 #include "tests/support/status_matchers.h"
 
 namespace iomap::dax {
 namespace {
 
+using ::iomap::tests::Bytes;
 using ::iomap::tests::IsOk;
 using ::iomap::tests::StatusIs;
 using ::testing::ElementsAre;
@@ -21,10 +23,6 @@ using Kind = DeviceEvent::Kind;
 std::unique_ptr<RecordingDevice> MakeDevice() {
   return std::make_unique<RecordingDevice>(
       std::make_unique<MemoryDevice>(std::vector<std::byte>(4 * 4096)));
-}
-
-std::vector<std::byte> Bytes(size_t count, int value) {
-  return std::vector<std::byte>(count, static_cast<std::byte>(value));
 }
 
 bool IsGuaranteed(const RecordingDevice& device, const ByteRange& range, int value) {
@@ -80,6 +78,15 @@ TEST(RecordingDevice, FailsOneDrainWhenItIsToldTo) {
   EXPECT_THAT(device->Persist({0, 8}), StatusIs(absl::StatusCode::kUnavailable));
   EXPECT_EQ(device->now().PossibleWords(0).size(), 2);
   EXPECT_THAT(device->Drain(), IsOk());
+}
+
+TEST(RecordingDevice, RecordsLockedOperationsForWhoCountsThemAsFences) {
+  const auto device = MakeDevice();
+  ASSERT_THAT(device->Write(0, Bytes(8, 1)), IsOk());
+  device->Flush({0, 8});
+  device->RecordLockedOperation();
+  EXPECT_EQ(device->now().PossibleWords(0).size(), 2);
+  EXPECT_EQ(device->After(3, {.locked_operations_fence = true}).PossibleWords(0).size(), 1);
 }
 
 TEST(RecordingDevice, RefusesWhatLiesPastItsEnd) {

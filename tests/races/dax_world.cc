@@ -12,6 +12,7 @@
 #include "iomap/check.h"
 #include "iomap/for_each_mapping.h"
 #include "iomap/scheduler.h"
+#include "iomap/thread_index.h"
 #include "tests/races/mistaken_address_space.h"
 
 namespace iomap::tests {
@@ -26,6 +27,7 @@ absl::Span<const std::byte> BytesOf(const uint64_t& value) {
 }  // namespace
 
 DaxWorld::DaxWorld(uint64_t device_bytes) {
+  SetThreadIndex(0);  // of the preparation, whoever ran last in the run before
   auto device = std::make_unique<dax::RecordingDevice>(
       std::make_unique<dax::MemoryDevice>(std::vector<std::byte>(device_bytes)));
   device_ = device.get();

@@ -40,7 +40,6 @@ class DaxWorld : public schedule::Scenario {
   void Punch(dax::File& file, uint64_t offset, uint64_t bytes);
   void Fsync(dax::SoftMapping& mapping);
   void Sync(const std::vector<dax::File*>& files);
-  void Collapse(dax::File& file, uint64_t offset, uint64_t bytes);
   void Clone(dax::File& source, dax::File& target, uint64_t bytes);
   // After the threads have ended: every word is what it should be, read and loaded.
   void ExpectContents(dax::File& file, dax::SoftMapping& mapping);

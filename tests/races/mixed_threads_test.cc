@@ -5,14 +5,12 @@
 
 #include <atomic>
 #include <chrono>
-#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <random>
 #include <thread>
 #include <vector>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "backends/ram/filesystem.h"
 #include "dax/io.h"
@@ -20,6 +18,7 @@
 #include "dax/soft_mapping.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/support/environment.h"
 #include "tests/support/status_matchers.h"
 
 namespace iomap::dax {
@@ -31,14 +30,6 @@ constexpr uint64_t kPagesOfAThread = 64;
 constexpr size_t kThreads = 4;
 
 constexpr int kLeastSteps = 3000;
-
-// IOMAP_RACES_SECONDS=60: longer than the suite has time for.
-std::chrono::seconds LeastDuration() {
-  int seconds = 0;
-  const char* wanted = std::getenv("IOMAP_RACES_SECONDS");
-  return std::chrono::seconds(wanted != nullptr && absl::SimpleAtoi(wanted, &seconds) ? seconds
-                                                                                      : 0);
-}
 
 // Each thread has pages of its own in a file of all: their contents are known exactly, while the
 // others change extents beside them. A file that one thread shifts is its own.
@@ -140,7 +131,10 @@ TEST(MixedThreads, LoseNoStore) {
   for (size_t i = 0; i < kThreads; ++i) {
     workers.push_back(std::make_unique<Worker>(file, make_file(absl::StrCat("own", i), 8), i));
   }
-  const auto deadline = std::chrono::steady_clock::now() + LeastDuration();
+  // IOMAP_RACES_SECONDS=60: longer than the suite has time for.
+  const auto deadline =
+      std::chrono::steady_clock::now() +
+      std::chrono::seconds(tests::NumberFromEnvironment("IOMAP_RACES_SECONDS", 0));
   std::atomic<uint64_t> steps = 0;
   std::vector<std::thread> threads;
   for (const auto& worker : workers) {

@@ -1,5 +1,5 @@
-// The races of DAX's history, on the reference backend: every interleaving of the common scenarios
-// is as it should be, and each mistake of dax/mistakes.h is found by some of them.
+// The races of DAX's history, on the reference backend: the interleavings of the common scenarios
+// that the reduction leaves are as they should be, and each mistake of dax/mistakes.h is found.
 
 #include <algorithm>
 #include <cstdio>
@@ -34,7 +34,7 @@ std::string RerunLine(const std::string& scenario, const std::string& mistake,
 
 class CommonRaces : public testing::TestWithParam<NamedScenario> {};
 
-TEST_P(CommonRaces, EveryInterleavingIsAsItShouldBe) {
+TEST_P(CommonRaces, AreAsTheyShouldBeInEachClassOfInterleavings) {
   const MistakeScope none(std::nullopt);
   const ExplorationResult result = Explore(GetParam().make, {.most_runs = kMostRuns});
   EXPECT_EQ(result.failed_runs, 0) << result.first_failure << "\n"

@@ -1,6 +1,7 @@
 #include "tests/races/scenarios.h"
 
 #include <memory>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "dax/io.h"
@@ -166,6 +167,53 @@ void FlushError(DaxWorld& world) {
   });
 }
 
+// A page that is held, and stored to, without a page table, while its block is to be freed.
+void PinnedTruncate(DaxWorld& world) {
+  const auto file = world.MakeWrittenFile("f", 1);
+  const auto mapping = Map(file);
+  world.Thread([&world, file, mapping] {
+    absl::StatusOr<dax::PagePin> pin = mapping->Pin({0, 8});
+    if (!pin.ok()) {
+      if (!absl::IsOutOfRange(pin.status())) {
+        world.Fail(pin.status().ToString());
+      }
+      return;  // the truncate was first
+    }
+    for (int i = 0; i < 2; ++i) {
+      pin->Store(0, std::vector<std::byte>(8, std::byte{1}));
+      if (file->attributes()->size == 0) {
+        world.Fail("stored to a block of nobody: truncated below a pin");
+      }
+    }
+  });
+  world.Thread([&world, file] { world.Expect(file->SetSize(0), "truncate"); });
+  world.AtEnd([&world, file] {
+    if (file->attributes()->size != 0) {
+      world.Fail("not truncated");
+    }
+  });
+}
+
+// Stores while the file system is frozen.
+void Freeze(DaxWorld& world) {
+  const auto file = world.MakeWrittenFile("f", 1);
+  const auto mapping = Map(file);
+  world.Store(*mapping, 0, 1);
+  world.Thread([&world, file] {
+    world.Expect(world.filesystem().Freeze(), "freeze");
+    for (int i = 0; i < 2; ++i) {
+      if (file->address_space().MayBeDirty()) {
+        world.Fail("a frozen file system is dirty");
+      }
+    }
+    world.filesystem().Thaw();
+  });
+  world.Thread([&world, mapping] {
+    world.Store(*mapping, 0, 2);
+    world.Fsync(*mapping);
+  });
+}
+
 // A page that two files share, stored to on both sides.
 void CopyOnWrite(DaxWorld& world) {
   const auto source = world.MakeWrittenFile("s", 1);
@@ -202,6 +250,8 @@ const std::vector<NamedScenario>& CommonScenarios() {
       {"punch-after-fsync", Made(PunchAfterFsync)},
       {"syncs-and-punch", Made(SyncsAndPunch)},
       {"flush-error", Made(FlushError)},
+      {"pinned-truncate", Made(PinnedTruncate)},
+      {"freeze", Made(Freeze)},
       {"copy-on-write", Made(CopyOnWrite)},
   };
   return *scenarios;

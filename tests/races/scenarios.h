@@ -8,8 +8,9 @@
 
 namespace iomap::tests {
 
-// One of the scenarios that all mistakes are looked for in; none was made for one of them. They are
-// the races of DAX's history: see the table in README.md.
+// One of the scenarios that every mistake is looked for in: races of DAX's history, and what its
+// callers rely on. They were chosen with the mistakes known, so that a mistake is found says that
+// it can be, not that an unknown one would be.
 struct NamedScenario {
   std::string name;
   schedule::MakeScenario make;

@@ -2,9 +2,7 @@
 
 #include <sys/stat.h>
 
-#include <cstring>
 #include <memory>
-#include <thread>
 #include <vector>
 
 #include "backends/ram/filesystem.h"
@@ -14,17 +12,15 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "iomap/for_each_mapping.h"
+#include "tests/support/bytes.h"
 #include "tests/support/status_matchers.h"
 
 namespace iomap::dax {
 namespace {
 
+using ::iomap::tests::Bytes;
 using ::iomap::tests::IsOk;
 using ::iomap::tests::StatusIs;
-
-std::vector<std::byte> Bytes(size_t count, int value) {
-  return std::vector<std::byte>(count, static_cast<std::byte>(value));
-}
 
 class SoftMappings : public testing::Test {
  protected:
@@ -76,9 +72,9 @@ TEST_F(SoftMappings, EndWithThePageOfTheEndOfFile) {
   SoftMapping mapping(file);
   EXPECT_THAT(mapping.Store(200, Bytes(8, 1)), IsOk());
   EXPECT_THAT(mapping.Store(kPageBytes, Bytes(8, 1)), StatusIs(absl::StatusCode::kOutOfRange));
-  EXPECT_THAT(
-      mapping.Load(kPageBytes - 1, absl::MakeSpan(*std::make_unique<std::array<std::byte, 2>>())),
-      StatusIs(absl::StatusCode::kOutOfRange));
+  std::vector<std::byte> two_pages(2);
+  EXPECT_THAT(mapping.Load(kPageBytes - 1, absl::MakeSpan(two_pages)),
+              StatusIs(absl::StatusCode::kOutOfRange));
   // What was stored past the end is nobody's when the file grows over it.
   ASSERT_THAT(file->SetSize(1000), IsOk());
   EXPECT_EQ(Loaded(mapping, 200, 8), Bytes(8, 0));
@@ -159,29 +155,47 @@ TEST_F(SoftMappings, KeepAStoreToTheSourceOutOfTheClone) {
   EXPECT_EQ(read, Bytes(8, 1));
 }
 
-TEST_F(SoftMappings, MapASyncPageOnlyOnceItsMetadataIsDurable) {
-  const auto file = MakeFile("f", kPageBytes);
-  SoftMapping mapping(file, {.sync = MapSync::kYes});
-  ASSERT_THAT(mapping.Store(0, Bytes(8, 1)), IsOk());
-  EXPECT_TRUE(file->address_space().MayBeDirty());
-  ASSERT_THAT(mapping.Fsync(), IsOk());
-  EXPECT_FALSE(file->address_space().MayBeDirty());
-}
+// A file whose metadata is durable when it is committed, and not before.
+class FileWithCommits : public ram::File {
+ public:
+  using ram::File::File;
 
-TEST_F(SoftMappings, MakeATruncateWaitForPins) {
-  const auto file = MakeFile("f", kPageBytes);
-  SoftMapping mapping(file);
-  std::thread truncate;
-  {
-    const auto pin = mapping.Pin({0, 8});
-    ASSERT_THAT(pin, IsOk());
-    truncate = std::thread([&] { EXPECT_THAT(file->SetSize(0), IsOk()); });
-    auto& pinned = const_cast<PagePin&>(*pin);
-    pinned.Store(0, Bytes(8, 5));
-    EXPECT_EQ(file->attributes()->size, kPageBytes);
+  void Watch(SoftPageTable* table) { table_ = table; }
+  int commits() const { return commits_; }
+  bool was_reachable() const { return was_reachable_; }
+
+ protected:
+  uint64_t LatestChange(SyncKind /*kind*/) override { return 1; }
+  absl::Status CommitUpTo(uint64_t /*change*/) override {
+    ++commits_;
+    std::byte byte;
+    was_reachable_ |= table_->Load(0, absl::MakeSpan(&byte, 1));
+    return absl::OkStatus();
   }
-  truncate.join();
-  EXPECT_EQ(file->attributes()->size, 0);
+
+ private:
+  SoftPageTable* table_ = nullptr;
+  int commits_ = 0;
+  bool was_reachable_ = false;
+};
+
+TEST(MapSyncFault, CommitsBeforeThePageCanBeReached) {
+  DeviceSet devices;
+  devices.push_back(std::make_unique<MemoryDevice>(std::vector<std::byte>(16 * kPageBytes)));
+  ram::Blocks blocks(devices[0]->size());
+  for (const MapSync sync : {MapSync::kNo, MapSync::kYes}) {
+    FileWithCommits file(std::make_shared<ram::Inode>(2, S_IFREG | 0644, &blocks, 0), devices,
+                         FileOptions());
+    ASSERT_THAT(file.SetSize(kPageBytes), IsOk());
+    SoftPageTable table(PageSize::kBase);
+    file.Watch(&table);
+    file.address_space().Attach(&table);
+    ASSERT_THAT(file.address_space().Fault(file, table, 0, Access::kWrite, sync), IsOk());
+    EXPECT_EQ(file.commits(), sync == MapSync::kYes ? 1 : 0);
+    EXPECT_FALSE(file.was_reachable());
+    EXPECT_TRUE(table.Store(0, Bytes(1, 1)));
+    file.address_space().Detach(&table);
+  }
 }
 
 TEST_F(SoftMappings, SyncAFileWithItsLastClose) {
@@ -194,19 +208,6 @@ TEST_F(SoftMappings, SyncAFileWithItsLastClose) {
   EXPECT_EQ(device_->now().PossibleWords(address).size(), 2);
   file.reset();
   EXPECT_EQ(device_->now().PossibleWords(address).size(), 1);
-}
-
-TEST_F(SoftMappings, LeaveNothingDirtyInAFrozenFileSystem) {
-  const auto file = MakeFile("f", kPageBytes);
-  SoftMapping mapping(file);
-  ASSERT_THAT(mapping.Store(0, Bytes(8, 1)), IsOk());
-  ASSERT_THAT(filesystem_->Freeze(), IsOk());
-  EXPECT_FALSE(file->address_space().MayBeDirty());
-  std::thread writer([&] { EXPECT_THAT(mapping.Store(0, Bytes(8, 2)), IsOk()); });
-  EXPECT_EQ(Loaded(mapping, 0, 8), Bytes(8, 1));
-  filesystem_->Thaw();
-  writer.join();
-  EXPECT_EQ(Loaded(mapping, 0, 8), Bytes(8, 2));
 }
 
 TEST_F(SoftMappings, FlushWhatIsStoredThroughAMappingWithASynchronousWrite) {

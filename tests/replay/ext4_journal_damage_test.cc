@@ -2,12 +2,10 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstdlib>
 #include <memory>
 #include <string>
 #include <utility>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "backends/ext4/filesystem.h"
 #include "dax/file_device.h"
@@ -17,6 +15,7 @@
 #include "tests/replay/ext4_dirty_recipes.h"
 #include "tests/support/answers.h"
 #include "tests/support/crash_note.h"
+#include "tests/support/environment.h"
 #include "tests/support/recipe_image.h"
 #include "tests/support/rerun.h"
 #include "tests/support/skip.h"
@@ -31,10 +30,7 @@ constexpr auto kLongestCase = std::chrono::seconds(20);  // with sanitizers, on 
 constexpr uint64_t kMostWork = 50'000;                   // mappings or entries
 
 std::chrono::milliseconds TimeForEachImage() {
-  const char* text = std::getenv("IOMAP_DAMAGE_SECONDS");
-  int seconds = 2;
-  return std::chrono::seconds(
-      text != nullptr && absl::SimpleAtoi(text, &seconds) && seconds > 0 ? seconds : 2);
+  return std::chrono::seconds(NumberFromEnvironment("IOMAP_DAMAGE_SECONDS", 2));
 }
 
 struct Tally {

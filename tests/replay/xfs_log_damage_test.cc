@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include <chrono>
-#include <cstdlib>
 #include <iostream>
 #include <memory>
 #include <random>
@@ -16,7 +15,6 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "backends/xfs/filesystem.h"
 #include "backends/xfs/log.h"
@@ -28,6 +26,7 @@
 #include "iomap/status_macros.h"
 #include "tests/replay/xfs_load.h"
 #include "tests/support/dirty_image.h"
+#include "tests/support/environment.h"
 #include "tests/support/file_descriptor.h"
 #include "tests/support/recipe_image.h"
 #include "tests/support/rerun.h"
@@ -45,11 +44,7 @@ constexpr uint64_t kDamages = 300;
 constexpr auto kLongestAnswer = std::chrono::seconds(2);
 constexpr uint64_t kMostMappings = 100'000;  // more than the image has
 
-uint64_t DamageCount() {
-  const char* text = std::getenv("IOMAP_REPLAY_DAMAGES");
-  uint64_t count = kDamages;
-  return text != nullptr && absl::SimpleAtoi(text, &count) ? count : kDamages;
-}
+uint64_t DamageCount() { return NumberFromEnvironment("IOMAP_REPLAY_DAMAGES", kDamages); }
 
 // Bytes that were changed in the image, and what was there.
 struct Change {

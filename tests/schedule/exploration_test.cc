@@ -1,7 +1,6 @@
 #include "tools/schedule/exploration.h"
 
 #include <array>
-#include <cstdlib>
 #include <functional>
 #include <memory>
 #include <random>
@@ -10,13 +9,13 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "iomap/mutex.h"
 #include "iomap/scheduler.h"
 #include "iomap/thread_index.h"
+#include "tests/support/environment.h"
 #include "tests/support/status_matchers.h"
 
 namespace iomap::schedule {
@@ -310,17 +309,12 @@ std::set<std::string> Outcomes(const Program& program, Method method, uint64_t& 
 }
 
 // IOMAP_PROGRAMS=N: more than the suite has time for.
-uint64_t LastSeed() {
-  uint64_t seeds = 300;
-  const char* const wanted = std::getenv("IOMAP_PROGRAMS");
-  return wanted != nullptr && absl::SimpleAtoi(wanted, &seeds) ? seeds : 300;
-}
-
 TEST(Exploration, ReducedSeesEveryOutcomeOfRandomPrograms) {
+  const uint64_t programs = tests::NumberFromEnvironment("IOMAP_PROGRAMS", 300);
   uint64_t all_runs = 0;
   uint64_t all_reduced_runs = 0;
   size_t deadlocks = 0;
-  for (uint64_t seed = 1; seed <= LastSeed(); ++seed) {
+  for (uint64_t seed = 1; seed <= programs; ++seed) {
     const Program program = DrawProgram(seed);
     uint64_t runs = 0;
     uint64_t reduced_runs = 0;

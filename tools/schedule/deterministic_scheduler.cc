@@ -161,27 +161,6 @@ void DeterministicScheduler::Acquire(const void* lock, LockMode mode, absl::stri
                  .lock_name = name});
 }
 
-bool DeterministicScheduler::TryAcquire(const void* object, LockMode mode, absl::string_view name) {
-  Suspend(Action{.kind = Action::Kind::kStep,
-                 .object = object,
-                 .effect = mode == LockMode::kShared ? Effect::kReads : Effect::kWrites,
-                 .lock_name = name});
-  Lock& lock = locks_[object];
-  lock.name = name;
-  if (lock.holder != Lock::kNobody || !lock.queue.empty()) {
-    return false;
-  }
-  if (mode == LockMode::kShared) {
-    lock.sharers.push_back(current_);
-    return true;
-  }
-  if (!lock.sharers.empty()) {
-    return false;
-  }
-  lock.holder = current_;
-  return true;
-}
-
 void DeterministicScheduler::Release(const void* object, LockMode mode) {
   Lock& lock = locks_[object];
   if (mode == LockMode::kShared) {

@@ -78,7 +78,6 @@ class DeterministicScheduler final : public iomap::Scheduler {
   }
 
   void Acquire(const void* lock, LockMode mode, absl::string_view name) override;
-  bool TryAcquire(const void* lock, LockMode mode, absl::string_view name) override;
   void Release(const void* lock, LockMode mode) override;
   void Wait(const void* condition, const void* lock) override;
   void NotifyOne(const void* condition) override;

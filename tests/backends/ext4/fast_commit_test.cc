@@ -99,6 +99,17 @@ class Records {
   size_t commit_begin_ = 0;
 };
 
+// The record of a directory without blocks.
+std::vector<std::byte> NewDirectory() {
+  DiskInode fields{};
+  fields.mode.set(040755);
+  fields.link_count.set(2);
+  fields.flags.set(kInodeExtents);
+  std::vector<std::byte> record(256);
+  std::memcpy(record.data(), &fields, sizeof fields);
+  return record;
+}
+
 class Ext4FastCommit : public testing::Test {
  protected:
   Ext4FastCommit()
@@ -182,14 +193,8 @@ TEST_F(Ext4FastCommit, CreatesAnInodeThatWasNeverUsed) {
 
 TEST_F(Ext4FastCommit, MakesTheDotsOfANewDirectoryAndGrowsTheOldOne) {
   constexpr uint32_t kNew = 40;
-  DiskInode fields{};
-  fields.mode.set(040755);
-  fields.link_count.set(2);
-  fields.flags.set(kInodeExtents);
-  std::vector<std::byte> record(256);
-  std::memcpy(record.data(), &fields, sizeof fields);
   Records records;
-  records.Start().Inode(kNew, record);
+  records.Start().Inode(kNew, NewDirectory());
   records.Name(kFastCommitCreate, inode_, kNew, "new");
   journal_.PutFastCommitBlock(0, records.bytes());
   for (int i = 0; i < 8; ++i) {
@@ -265,14 +270,8 @@ TEST_F(Ext4FastCommit, RefusesTheInodeThatItCannotChangeAndNoOther) {
 
 TEST_F(Ext4FastCommit, TakesNoBlockOfAGroupWhoseBitmapIsDamaged) {
   constexpr uint32_t kNew = 40;
-  DiskInode fields{};
-  fields.mode.set(040755);
-  fields.link_count.set(2);
-  fields.flags.set(kInodeExtents);
-  std::vector<std::byte> record(256);
-  std::memcpy(record.data(), &fields, sizeof fields);
   Records records;
-  records.Start().Inode(kNew, record).Name(kFastCommitCreate, inode_, kNew, "new").Tail();
+  records.Start().Inode(kNew, NewDirectory()).Name(kFastCommitCreate, inode_, kNew, "new").Tail();
   const std::unique_ptr<Volume> volume = image_.Volume().value();
   image_.Flip(ReadGroup(*volume, 0).value().block_bitmap_block * kBlock + 1000);
   EXPECT_THAT(Open(records), StatusIs(kDataLoss, HasSubstr("none of 8192 blocks is free")));

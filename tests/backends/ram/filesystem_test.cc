@@ -11,11 +11,13 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "iomap/path.h"
+#include "tests/support/bytes.h"
 #include "tests/support/status_matchers.h"
 
 namespace iomap::ram {
 namespace {
 
+using ::iomap::tests::Bytes;
 using ::iomap::tests::IsOk;
 using ::iomap::tests::StatusIs;
 using ::testing::ElementsAre;
@@ -24,10 +26,6 @@ std::unique_ptr<Filesystem> MakeRam(size_t device_bytes = 1 << 20) {
   dax::DeviceSet devices;
   devices.push_back(std::make_unique<dax::MemoryDevice>(std::vector<std::byte>(device_bytes)));
   return *Filesystem::Make(std::move(devices));
-}
-
-std::vector<std::byte> Bytes(size_t count, int value) {
-  return std::vector<std::byte>(count, static_cast<std::byte>(value));
 }
 
 TEST(RamFilesystem, FindsWhatItHasCreated) {

@@ -4,13 +4,11 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <memory>
 #include <random>
 #include <string>
 #include <vector>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "backends/ram/filesystem.h"
 #include "dax/io.h"
@@ -19,6 +17,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "iomap/for_each_mapping.h"
+#include "tests/support/rerun.h"
 #include "tests/support/status_matchers.h"
 
 namespace iomap::ram {
@@ -278,12 +277,8 @@ class RandomRun {
 };
 
 TEST(RamRandomOperations, GiveWhatAModelGives) {
-  uint64_t first_seed = 1;
-  if (const char* seed = std::getenv("IOMAP_SEED"); seed != nullptr) {
-    ASSERT_TRUE(absl::SimpleAtoi(seed, &first_seed));
-  }
-  for (uint64_t seed = first_seed; seed < first_seed + 8; ++seed) {
-    SCOPED_TRACE(absl::StrCat("rerun: IOMAP_SEED=", seed));
+  for (uint64_t seed = tests::Seed(); seed < tests::Seed() + 8; ++seed) {
+    SCOPED_TRACE(absl::StrCat(tests::RerunLine(), " (seed ", seed, ")"));
     RandomRun run(seed);
     for (int step = 0; step < 60; ++step) {
       run.Step();
