@@ -12,6 +12,8 @@ struct BufferPlace {
   uint64_t block = 0;
   uint32_t block_count = 0;
 
+  uint64_t end() const { return block + block_count; }
+
   friend bool operator==(const BufferPlace&, const BufferPlace&) = default;
   template <typename Hash>
   friend Hash AbslHashValue(Hash hash, const BufferPlace& place) {

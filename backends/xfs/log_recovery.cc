@@ -176,7 +176,12 @@ absl::StatusOr<UnfinishedChanges> RecoverLog(const Log& log, const Log::State& s
                                              Volume& volume,
                                              const backends::ReplayObserver& observer) {
   const Superblock superblock = volume.superblock;
-  ReplayTarget target{*volume.devices.front(), superblock, observer, {}};
+  const uint64_t log_bytes = uint64_t{log.ring().block_count()} * kBasicBlockSize;
+  ReplayTarget target{.device = *volume.devices.front(),
+                      .superblock = superblock,
+                      .observer = observer,
+                      .cancels = {},
+                      .new_inode_bytes_left = kMostNewInodeBytesPerLogByte * log_bytes};
   IOMAP_RETURN_IF_ERROR(
       ForEachTransaction(log, state, superblock, [&](LogTransaction&& transaction) -> absl::Status {
         for (const LogItem& item : transaction.items) {

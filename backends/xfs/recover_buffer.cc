@@ -1,10 +1,9 @@
 #include "backends/xfs/recover_buffer.h"
 
-#include <algorithm>
 #include <cstring>
+#include <iterator>
 #include <limits>
-#include <tuple>
-#include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "backends/xfs/buffer_layout.h"
@@ -71,7 +70,7 @@ absl::Status BufferRecovery::Recover(const LogItem& item) {
   IOMAP_RETURN_IF_ERROR(CopyRuns(buffer, item));
   if (target_.superblock.is_v5()) {
     unstamped_.push_back({buffer.place, buffer.kind()});
-    unchecked_.insert_or_assign(buffer.place, buffer.kind());
+    SumAtTheEnd(unstamped_.back());
   }
   return absl::OkStatus();
 }
@@ -138,21 +137,29 @@ absl::Status BufferRecovery::StampLsns() {
   return absl::OkStatus();
 }
 
+void BufferRecovery::SumAtTheEnd(const Touched& touched) {
+  auto next = unchecked_.lower_bound(touched.place.block);
+  if (next != unchecked_.begin()) {
+    const auto before = std::prev(next);
+    if (before->second.place.end() > touched.place.block) {
+      unchecked_.erase(before);
+    }
+  }
+  while (next != unchecked_.end() && next->first < touched.place.end()) {
+    next = unchecked_.erase(next);
+  }
+  unchecked_.emplace_hint(next, touched.place.block, touched);
+}
+
 absl::Status BufferRecovery::Finish() {
   IOMAP_RETURN_IF_ERROR(StampLsns());
-  std::vector<std::pair<BufferPlace, LogBufferKind>> unchecked(unchecked_.begin(),
-                                                               unchecked_.end());
-  std::sort(unchecked.begin(), unchecked.end(), [](const auto& a, const auto& b) {
-    return std::tie(a.first.block, a.first.block_count) <
-           std::tie(b.first.block, b.first.block_count);
-  });
-  for (const auto& [place, kind] : unchecked) {
-    const uint64_t address = place.block * kBasicBlockSize;
+  for (const auto& [block_number, touched] : unchecked_) {
+    const uint64_t address = block_number * kBasicBlockSize;
     IOMAP_ASSIGN_OR_RETURN(
         const absl::Span<const std::byte> view,
-        target_.device.View(ByteRange{address, place.block_count * kBasicBlockSize}));
+        target_.device.View(ByteRange{address, touched.place.block_count * kBasicBlockSize}));
     const BufferLayout* const layout = LayoutOf(view);
-    if (layout != nullptr && layout->kind == kind) {
+    if (layout != nullptr && layout->kind == touched.kind) {
       std::vector<std::byte> block(view.begin(), view.end());
       PutChecksum(absl::MakeSpan(block), layout->crc);
       IOMAP_RETURN_IF_ERROR(target_.device.Write(

@@ -1,9 +1,9 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "backends/xfs/log_buffer.h"
 #include "backends/xfs/log_transaction.h"
@@ -39,10 +39,14 @@ class BufferRecovery {
     LogBufferKind kind = LogBufferKind::kUnknown;
   };
 
+  void SumAtTheEnd(const Touched& touched);
+
   ReplayTarget& target_;
   uint64_t lsn_ = 0;
-  std::vector<Touched> unstamped_;                             // of this LSN
-  absl::flat_hash_map<BufferPlace, LogBufferKind> unchecked_;  // without a right checksum
+  std::vector<Touched> unstamped_;  // of this LSN
+  // Without a right checksum, by their first block. None overlaps another: of two that do, the
+  // older one's blocks were freed.
+  std::map<uint64_t, Touched> unchecked_;
 };
 
 }  // namespace iomap::xfs

@@ -80,7 +80,7 @@ std::vector<std::byte> FreeInode(const Superblock& superblock, InodeNumber numbe
 
 }  // namespace
 
-absl::Status RecoverInodeCreate(const ReplayTarget& target, uint64_t lsn, const LogItem& item) {
+absl::Status RecoverInodeCreate(ReplayTarget& target, uint64_t lsn, const LogItem& item) {
   const Superblock& superblock = target.superblock;
   IOMAP_ASSIGN_OR_RETURN(const Chunk chunk, ParseChunk(superblock, item));
   const std::string name = absl::StrCat(chunk.count, " new inodes");
@@ -101,6 +101,12 @@ absl::Status RecoverInodeCreate(const ReplayTarget& target, uint64_t lsn, const 
   const ByteRange place{first_block << superblock.block_log,
                         uint64_t{chunk.length} << superblock.block_log};
   IOMAP_RETURN_IF_ERROR(target.View(name, place).status());
+  if (place.length > target.new_inode_bytes_left) {
+    return DamagedLog(absl::StrCat(name, " at byte ", place.offset, ", after more than ",
+                                   kMostNewInodeBytesPerLogByte,
+                                   " times as many bytes of new inodes as the log has"));
+  }
+  target.new_inode_bytes_left -= place.length;
   target.Report(lsn, name, place);
   const InodeNumber first = superblock.FsBlock(chunk.ag, chunk.block_in_ag)
                             << superblock.inodes_per_block_log;

@@ -21,6 +21,8 @@ struct ReplayTarget {
   const Superblock& superblock;
   const backends::ReplayObserver& observer;
   BufferCancels cancels;  // those in front of what is replayed now
+  // How much may still be written as new inodes, for which an item of some 30 bytes is enough.
+  uint64_t new_inode_bytes_left = 0;
 
   // The bytes at `place`, where `what` of the log lies. DataLoss past the end of the device.
   absl::StatusOr<absl::Span<const std::byte>> View(absl::string_view what,

@@ -1,8 +1,18 @@
 #include "tests/replay/xfs_dirty_recipes.h"
 
-#include "tests/replay/xfs_load.h"
+#include <memory>
 
 namespace iomap::tests {
+namespace {
+
+std::unique_ptr<ThreadedLoad> MakeSharing() { return std::make_unique<SharingThreads>(); }
+
+template <LongOperation::Kind kKind>
+std::unique_ptr<ThreadedLoad> MakeLong() {
+  return std::make_unique<LongOperation>(kKind);
+}
+
+}  // namespace
 
 std::vector<XfsDirtyRecipe> XfsDirtyRecipes() {
   return {
@@ -28,12 +38,14 @@ std::vector<XfsDirtyRecipe> XfsDirtyRecipes() {
        .facts = {"inode items", "buffers", "new inode chunks"}},
       {.name = "WrappedLog",
        .mkfs = {"-l", "size=10m", "-m", "reflink=1,rmapbt=0"},
-       .rounds = 5,
+       .rounds = 40,
+       .until_log_wraps = true,
        .load = &MixLoads,
-       .facts = {"inode items", "buffers"}},
+       .facts = {"inode items", "buffers", "cancelled buffers", "older than the medium"}},
       {.name = "LargeLogBuffers",
        .mkfs = {"-l", "su=32k", "-m", "reflink=1"},
        .mount_options = "logbsize=256k",
+       .has_long_records = true,
        .load = &MixLoads,
        .facts = {"inode items", "buffers", "new inode chunks"}},
       {.name = "NothingFlushed",
@@ -54,8 +66,20 @@ std::vector<XfsDirtyRecipe> XfsDirtyRecipes() {
       {.name = "ManyThreads",
        .mkfs = {"-m", "reflink=1,rmapbt=1"},
        .shutdown = Shutdown::kNoFlush,
-       .threads = true,
+       .threads = &MakeSharing,
        .facts = {"inode items", "buffers"}},
+      {.name = "TruncationOfShared",
+       .mkfs = {"-m", "reflink=1,rmapbt=1"},
+       .threads = &MakeLong<LongOperation::Kind::kTruncateShared>,
+       .facts = {"inode items", "buffers", "reference count intent", "reverse mapping intent"}},
+      {.name = "Truncation",
+       .mkfs = {"-m", "reflink=1,rmapbt=1"},
+       .threads = &MakeLong<LongOperation::Kind::kTruncateOwn>,
+       .facts = {"inode items", "buffers", "extent free intent", "reverse mapping intent"}},
+      {.name = "Clone",
+       .mkfs = {"-m", "reflink=1,rmapbt=1"},
+       .threads = &MakeLong<LongOperation::Kind::kClone>,
+       .facts = {"inode items", "buffers", "mapping intent"}},
   };
 }
 

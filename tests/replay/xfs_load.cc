@@ -6,7 +6,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <map>
 #include <random>
+#include <tuple>
 
 #include "absl/strings/str_cat.h"
 #include "iomap/status_macros.h"
@@ -74,18 +76,43 @@ absl::Status ChangeSharedFile(const std::string& folder, std::mt19937_64& random
   }
 }
 
+absl::Status Clone(const std::string& source, const std::string& clone) {
+  const FileDescriptor from(open(source.c_str(), O_RDONLY | O_CLOEXEC));
+  const FileDescriptor to(open(clone.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0644));
+  const bool cloned = from.is_open() && to.is_open() && ioctl(to.get(), FICLONE, from.get()) == 0;
+  return cloned ? absl::OkStatus() : SystemError(clone);
+}
+
 // Makes `clone` share all of the many extents of `source`, one after the other, and takes them from
 // it again, by truncating or removing it: each extent by a chain of transactions.
 absl::Status ShareManyExtents(const std::string& source, const std::string& clone,
                               std::mt19937_64& random) {
-  const FileDescriptor from(open(source.c_str(), O_RDONLY | O_CLOEXEC));
-  const FileDescriptor to(open(clone.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0644));
-  if (!from.is_open() || !to.is_open() || ioctl(to.get(), FICLONE, from.get()) != 0) {
+  IOMAP_RETURN_IF_ERROR(Clone(source, clone));
+  const bool truncates = Below(random, 2) == 0;
+  if (truncates ? truncate(clone.c_str(), 0) != 0 : unlink(clone.c_str()) != 0) {
     return SystemError(clone);
   }
-  const bool truncates = Below(random, 2) == 0;
-  if (truncates ? ftruncate(to.get(), 0) != 0 : unlink(clone.c_str()) != 0) {
-    return SystemError(clone);
+  return absl::OkStatus();
+}
+
+absl::Status MakeFile(const std::string& path) {
+  const FileDescriptor file(open(path.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0644));
+  return file.is_open() ? absl::OkStatus() : SystemError(path);
+}
+
+// How many blocks of 512 bytes the file has.
+absl::StatusOr<uint64_t> BlocksOf(const std::string& path) {
+  struct stat status = {};
+  if (stat(path.c_str(), &status) != 0) {
+    return SystemError(path);
+  }
+  return static_cast<uint64_t>(status.st_blocks);
+}
+
+absl::Status WaitUntilBlocksChange(const std::string& path, uint64_t before) {
+  uint64_t now = before;
+  while (now == before) {
+    IOMAP_ASSIGN_OR_RETURN(now, BlocksOf(path));
   }
   return absl::OkStatus();
 }
@@ -99,10 +126,7 @@ absl::Status MakeAndRemoveNames(const std::string& root_path, uint64_t seed) {
     IOMAP_RETURN_IF_ERROR(MakeFolder(folder));
     for (int i = 0; i < entries; ++i) {
       const std::string path = absl::StrCat(folder, "/name-of-an-empty-file-", i);
-      const FileDescriptor file(open(path.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0644));
-      if (!file.is_open()) {
-        return SystemError(path);
-      }
+      IOMAP_RETURN_IF_ERROR(MakeFile(path));
     }
     for (int i = 0; i < entries; ++i) {
       const std::string path = absl::StrCat(folder, "/name-of-an-empty-file-", i);
@@ -181,6 +205,54 @@ absl::Status SharingThreads::Start(const std::string& root_path, uint64_t seed) 
 }
 
 void SharingThreads::Join() {
+  for (std::thread& thread : threads_) {
+    thread.join();
+  }
+  threads_.clear();
+}
+
+absl::Status LongOperation::Start(const std::string& root_path, uint64_t seed) {
+  constexpr int kThreads = 2;
+  constexpr int kExtents = 8000;
+  IOMAP_RETURN_IF_ERROR(RunLoad(root_path, {.seed = seed, .operations = 600}));
+  const std::string files = root_path + "/files-";
+  const std::string clones = root_path + "/clones-";
+  for (int i = 0; i < kThreads; ++i) {
+    const std::string file = absl::StrCat(files, i);
+    IOMAP_RETURN_IF_ERROR(MakeFragmentedFile(file, kBlock, kExtents, kExtents));
+    if (kind_ == Kind::kTruncateShared) {
+      IOMAP_RETURN_IF_ERROR(Clone(file, absl::StrCat(clones, i)));
+    }
+  }
+  const FileDescriptor root(open(root_path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!root.is_open() || syncfs(root.get()) != 0) {
+    return SystemError(root_path);
+  }
+  std::map<std::string, uint64_t> blocks;  // of the files that are changed
+  for (int i = 0; i < kThreads; ++i) {
+    const std::string file = absl::StrCat(files, i);
+    const std::string clone = absl::StrCat(clones, i);
+    const std::string& changed = kind_ == Kind::kTruncateOwn ? file : clone;
+    if (kind_ == Kind::kClone) {
+      IOMAP_RETURN_IF_ERROR(MakeFile(clone));
+    }
+    IOMAP_ASSIGN_OR_RETURN(blocks[changed], BlocksOf(changed));
+    // They fail, because the file system is shut down.
+    threads_.emplace_back([kind = kind_, file, changed] {
+      if (kind == Kind::kClone) {
+        Clone(file, changed).IgnoreError();
+      } else {
+        std::ignore = truncate(changed.c_str(), 0);
+      }
+    });
+  }
+  for (const auto& [path, before] : blocks) {
+    IOMAP_RETURN_IF_ERROR(WaitUntilBlocksChange(path, before));
+  }
+  return absl::OkStatus();
+}
+
+void LongOperation::Join() {
   for (std::thread& thread : threads_) {
     thread.join();
   }

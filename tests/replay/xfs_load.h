@@ -27,21 +27,48 @@ absl::Status ShareBlocks(const std::string& root_path, uint64_t seed);
 // All of the above.
 absl::Status MixLoads(const std::string& root_path, uint64_t seed);
 
+// Threads that work on a mounted xfs file system until it is shut down under them.
+class ThreadedLoad {
+ public:
+  virtual ~ThreadedLoad() = default;
+
+  // Starts them, and returns when it is time to shut down. They go on.
+  virtual absl::Status Start(const std::string& root_path, uint64_t seed) = 0;
+  // Waits for the threads, which end when the file system refuses to serve them.
+  virtual void Join() = 0;
+};
+
 // Threads that share blocks and write to them, and sync, so that the log is written in the middle
 // of operations that take several transactions.
-class SharingThreads {
+class SharingThreads : public ThreadedLoad {
  public:
-  SharingThreads() = default;
-  ~SharingThreads() { Join(); }
+  ~SharingThreads() override { Join(); }
 
-  // Starts them, and returns when they have done some hundreds of operations. They go on.
-  absl::Status Start(const std::string& root_path, uint64_t seed);
-  // Waits for the threads, which end when the file system, shut down, refuses to serve them.
-  void Join();
+  // Returns when they have done some hundreds of operations.
+  absl::Status Start(const std::string& root_path, uint64_t seed) override;
+  void Join() override;
 
  private:
   std::vector<std::thread> threads_;
   std::atomic<int> operations_ = 0;
+};
+
+// Two threads in an operation on files of thousands of extents, a chain of as many transactions. It
+// is time to shut down when both are in the middle of it: the log, if it is written then, has the
+// intents that the next links would finish.
+class LongOperation : public ThreadedLoad {
+ public:
+  enum class Kind { kTruncateShared, kTruncateOwn, kClone };
+
+  explicit LongOperation(Kind kind) : kind_(kind) {}
+  ~LongOperation() override { Join(); }
+
+  absl::Status Start(const std::string& root_path, uint64_t seed) override;
+  void Join() override;
+
+ private:
+  const Kind kind_;
+  std::vector<std::thread> threads_;
 };
 
 }  // namespace iomap::tests

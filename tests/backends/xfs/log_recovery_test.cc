@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "backends/xfs/checksum.h"
 #include "backends/xfs/journal.h"
+#include "backends/xfs/recover_inode_create.h"
 #include "dax/memory_device.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -68,6 +69,16 @@ class XfsLogRecovery : public testing::Test {
   Item PlainItem(uint32_t number, uint8_t fill, uint32_t offset = 0, uint32_t size = 128) const {
     return BufferItem(FreeAddress(number), superblock().block_size, 0,
                       {{offset, Region(size, fill)}});
+  }
+
+  // `count` new inodes of generation 77.
+  Item NewInodes(uint32_t ag, uint32_t block, uint32_t count) const {
+    Region create;
+    create.Add(static_cast<uint16_t>(LogItemType::kInodeCreate), 2).Add(1, 2);
+    create.AddBigEndian(ag, 4).AddBigEndian(block, 4).AddBigEndian(count, 4);
+    create.AddBigEndian(superblock().inode_size, 4);
+    create.AddBigEndian(count >> superblock().inodes_per_block_log, 4).AddBigEndian(77, 4);
+    return {create};
   }
 
   // Recovers a copy of the image; its bytes are in recovered_ then.
@@ -244,12 +255,8 @@ TEST_F(XfsLogRecovery, MakesAChunkOfInodesBeforeTheInodesInIt) {
   DiskLogInode core = LogCoreOf(*image_, file_);
   core.inode_number.set(first + 3);
   core.size.set(12345);
-  Region create;
-  create.Add(static_cast<uint16_t>(LogItemType::kInodeCreate), 2).Add(1, 2);
-  create.AddBigEndian(ag, 4).AddBigEndian(block, 4).AddBigEndian(64, 4);
-  create.AddBigEndian(superblock().inode_size, 4).AddBigEndian(8, 4).AddBigEndian(77, 4);
   LogBuilder log(*image_);
-  log.Commit({InodeItem(*image_, first + 3, kLogInodeCore, core), {create}});
+  log.Commit({InodeItem(*image_, first + 3, kLogInodeCore, core), NewInodes(ag, block, 64)});
   ASSERT_THAT(Recover(), IsOk());
   EXPECT_THAT(actions_, ElementsAre("64 new inodes", absl::StrCat("inode ", first + 3)));
   EXPECT_EQ(InodeAt(first + 3).size.get(), 12345u);
@@ -379,13 +386,46 @@ TEST_F(XfsLogRecovery, RefusesAMapWithoutItsRegions) {
 }
 
 TEST_F(XfsLogRecovery, RefusesNewInodesThatDoNotFit) {
-  Region create;
-  create.Add(static_cast<uint16_t>(LogItemType::kInodeCreate), 2).Add(1, 2);
-  create.AddBigEndian(0, 4).AddBigEndian(512, 4).AddBigEndian(1 << 20, 4);
-  create.AddBigEndian(superblock().inode_size, 4).AddBigEndian(1 << 17, 4).AddBigEndian(1, 4);
   LogBuilder log(*image_);
-  log.Commit({{create}});
+  log.Commit({NewInodes(0, 512, 1 << 20)});
   EXPECT_THAT(Recover(), StatusIs(absl::StatusCode::kDataLoss, HasSubstr("1048576 inodes")));
+}
+
+TEST_F(XfsLogRecovery, RefusesMoreNewInodesThanALogCanNeed) {
+  const uint32_t ag = superblock().AgOfBlock(FreeBlock(0));
+  const uint32_t block = superblock().BlockInAg(FreeBlock(0)) / 8 * 8;
+  const uint64_t log_bytes = uint64_t{superblock().log_blocks} << superblock().block_log;
+  const uint64_t most = kMostNewInodeBytesPerLogByte * log_bytes / (64 * superblock().inode_size);
+  std::vector<Item> items(most, NewInodes(ag, block, 64));
+  LogBuilder log(*image_, {.buffer_bytes = 262144});
+  log.Commit(items);
+  ASSERT_THAT(Recover(), IsOk());
+  log.Commit({NewInodes(ag, block, 64)});
+  EXPECT_THAT(Recover(), StatusIs(absl::StatusCode::kDataLoss, HasSubstr("64 new inodes")));
+}
+
+// A block of a tree lies around a sector that is an AGF in a later transaction.
+TEST_F(XfsLogRecovery, SumsOverlappingBuffersOnce) {
+  const uint64_t tree = FreeAddress(0);
+  const uint64_t agf = tree + superblock().sector_size;
+  std::vector<std::byte> agf_bytes(superblock().sector_size, std::byte{1});
+  backends::Store<Be32>(agf_bytes.data(), kAgfMagic);
+  Region tree_bytes;
+  tree_bytes.AddBigEndian(kExtentBtreeMagicV5, 4);
+  const Region tree_head(128 - 4, 7);
+  std::vector<std::byte> head = tree_bytes.bytes();
+  head.insert(head.end(), tree_head.bytes().begin(), tree_head.bytes().end());
+  LogBuilder log(*image_);
+  log.Commit({BufferItem(tree, superblock().block_size, KindFlags(LogBufferKind::kBtree),
+                         {{0, Region(head)}})});
+  log.Commit({BufferItem(agf, superblock().sector_size, KindFlags(LogBufferKind::kAgf),
+                         {{0, Region(agf_bytes)}})});
+  ASSERT_THAT(Recover(), IsOk());
+  EXPECT_EQ(backends::Load<Be32>(recovered_.data() + tree + offsetof(DiskLongBtreeHeader, crc)),
+            0x07070707u);
+  EXPECT_TRUE(
+      ChecksumMatches(absl::MakeConstSpan(recovered_).subspan(agf, superblock().sector_size),
+                      offsetof(DiskAgf, crc)));
 }
 
 TEST_F(XfsLogRecovery, PutsAQuotaRecordInPlace) {
