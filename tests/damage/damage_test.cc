@@ -14,11 +14,15 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
+#include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
@@ -27,6 +31,7 @@
 #include "tests/damage/damage_recipes.h"
 #include "tests/support/answers.h"
 #include "tests/support/checksum_repair.h"
+#include "tests/support/command.h"
 #include "tests/support/crash_note.h"
 #include "tests/support/metadata_blocks.h"
 #include "tests/support/recipe_image.h"
@@ -39,6 +44,8 @@ namespace {
 
 constexpr size_t kCases = 400;
 constexpr size_t kCuts = 100;
+constexpr size_t kCommandCases = 25;
+constexpr auto kLongestCommand = std::chrono::seconds(2);
 constexpr int kMostFailuresShown = 10;
 // No record that tells a mapping or an entry is smaller: so many of them fit into an image.
 constexpr uint64_t kLeastRecordBytes = 8;
@@ -105,6 +112,46 @@ class DamageTest : public testing::TestWithParam<DamageRecipe> {
               << std::endl;
   }
 
+  // At most `most` cases, 0 for all there are; or the one that the environment names.
+  std::vector<DamageCase> Choose(size_t most) const {
+    const std::string only = Environment("IOMAP_DAMAGE_CASE");
+    if (only.empty()) {
+      return ChooseCases(blocks_, Seed(), most);
+    }
+    const std::optional<Damage> damage = Damage::Parse(only);
+    for (DamageCase& damage_case : ChooseCases(blocks_, Seed(), 0)) {
+      if (damage.has_value() && damage_case.damage.address == damage->address) {
+        damage_case.damage = *damage;
+        return {damage_case};
+      }
+    }
+    ADD_FAILURE() << only << ": no metadata there";
+    return {};
+  }
+
+  // Calls `ask` while the image has the damage, for each of them.
+  void ForEachDamage(const std::vector<DamageCase>& cases,
+                     absl::FunctionRef<void(const DamageCase&)> ask) {
+    const absl::StatusOr<DamageableImage> image = DamageableImage::Open(image_path_);
+    ASSERT_THAT(image, IsOk());
+    const absl::StatusOr<std::unique_ptr<dax::Filesystem>> undamaged = OpenImage(image_path_);
+    ASSERT_THAT(undamaged, IsOk());
+    const absl::StatusOr<std::unique_ptr<ChecksumRepair>> repair =
+        ChecksumRepair::Make(image_path_, **undamaged);
+    ASSERT_THAT(repair, IsOk());
+    for (const DamageCase& damage_case : cases) {
+      ASSERT_THAT(image->WithDamage(damage_case, **repair, [&] { ask(damage_case); }), IsOk());
+    }
+  }
+
+  // How to ask again about case `text`.
+  static std::string RerunLine(const std::string& text) {
+    const testing::TestInfo& test = *testing::UnitTest::GetInstance()->current_test_info();
+    return absl::StrCat("IOMAP_DAMAGE_CASE=", text,
+                        " tests/damage/damage_tests --gtest_filter=", test.test_suite_name(), ".",
+                        test.name(), " --gtest_random_seed=", Seed());
+  }
+
   const std::string& image_path() const { return image_path_; }
   std::string scratch_path() const { return workshop_->folder / "scratch"; }
   uint64_t image_bytes() const { return image_bytes_; }
@@ -142,13 +189,6 @@ class DamageTest : public testing::TestWithParam<DamageRecipe> {
       ADD_FAILURE() << where << ": " << wrong[i];
     }
     ADD_FAILURE() << wrong.size() << " wrong answers; rerun: " << rerun;
-  }
-
-  static std::string RerunLine(const std::string& text) {
-    const testing::TestInfo& test = *testing::UnitTest::GetInstance()->current_test_info();
-    return absl::StrCat("IOMAP_DAMAGE_CASE=", text,
-                        " tests/damage/damage_tests --gtest_filter=", test.test_suite_name(), ".",
-                        test.name(), " --gtest_random_seed=", Seed());
   }
 
   absl::Status MakeImage() {
@@ -207,38 +247,50 @@ bool MustBeRight(const DamageRecipe& recipe, const DamageCase& damage_case) {
 }
 
 TEST_P(DamageTest, GivesAnErrorOrTheRightAnswer) {
-  const absl::StatusOr<DamageableImage> image = DamageableImage::Open(image_path());
-  ASSERT_THAT(image, IsOk());
-  const absl::StatusOr<std::unique_ptr<dax::Filesystem>> undamaged = OpenImage(image_path());
-  ASSERT_THAT(undamaged, IsOk());
-  const absl::StatusOr<std::unique_ptr<ChecksumRepair>> repair =
-      ChecksumRepair::Make(image_path(), **undamaged);
-  ASSERT_THAT(repair, IsOk());
+  const std::vector<DamageCase> cases = Choose(CaseCount());
+  ForEachDamage(cases, [&](const DamageCase& damage_case) {
+    Ask(image_path(), MustBeRight(GetParam(), damage_case), damage_case.damage.Text(),
+        damage_case.block.kind);
+  });
+  Conclude(Environment("IOMAP_DAMAGE_CASE").empty() ? static_cast<int>(cases.size() / 10) : 0);
+}
 
-  const std::string only = Environment("IOMAP_DAMAGE_CASE");
-  std::vector<DamageCase> cases = ChooseCases(blocks(), Seed(), only.empty() ? CaseCount() : 0);
-  if (!only.empty()) {
-    const std::optional<Damage> damage = Damage::Parse(only);
-    ASSERT_TRUE(damage.has_value()) << only;
-    cases.erase(std::remove_if(cases.begin(), cases.end(),
-                               [&](const DamageCase& candidate) {
-                                 return candidate.damage.address != damage->address;
-                               }),
-                cases.end());
-    ASSERT_FALSE(cases.empty()) << only << ": no metadata there";
-    cases.resize(1);
-    cases.front().damage = *damage;
+using CommandDamageTest = DamageTest;
+
+// What is wrong with the end of a command that was to map all files of an image; empty when nothing
+// is.
+std::string FaultOf(const CommandResult& result) {
+  if (result.exit_status == 0) {
+    return "";
   }
-  for (const DamageCase& damage_case : cases) {
-    const bool must_be_right = MustBeRight(GetParam(), damage_case);
-    ASSERT_THAT(image->WithDamage(damage_case, **repair,
-                                  [&] {
-                                    Ask(image_path(), must_be_right, damage_case.damage.Text(),
-                                        damage_case.block.kind);
-                                  }),
-                IsOk());
+  if (result.exit_status != 3) {
+    return absl::StrCat("exit status ", result.exit_status, ": ", result.errors);
   }
-  Conclude(only.empty() ? static_cast<int>(cases.size() / 10) : 0);
+  const bool says_why = !result.errors.empty() || absl::StrContains(result.output, "\"error\"");
+  return says_why ? "" : "exit status 3, and no word why";
+}
+
+TEST_P(CommandDamageTest, EndsInTimeWithoutASignal) {
+  const std::vector<DamageCase> cases = Choose(CaseCount() == kCases ? kCommandCases : CaseCount());
+  std::map<int, int> statuses;
+  std::chrono::steady_clock::duration slowest = {};
+  ForEachDamage(cases, [&](const DamageCase& damage_case) {
+    const auto begin = std::chrono::steady_clock::now();
+    const absl::StatusOr<CommandResult> result =
+        RunCommand({"env", IOMAP_COMMAND, "map", "--all", "--format=json", image_path()});
+    const auto spent = std::chrono::steady_clock::now() - begin;
+    ASSERT_THAT(result, IsOk());
+    EXPECT_EQ(FaultOf(*result), "") << RerunLine(damage_case.damage.Text());
+    EXPECT_LT(spent, kLongestCommand) << RerunLine(damage_case.damage.Text());
+    ++statuses[result->exit_status];
+    slowest = std::max(slowest, spent);
+  });
+  for (const auto& [status, count] : statuses) {
+    std::cout << count << " runs with exit status " << status << "; ";
+  }
+  std::cout << "the slowest took "
+            << std::chrono::duration_cast<std::chrono::milliseconds>(slowest).count() << " ms"
+            << std::endl;
 }
 
 using TruncationTest = DamageTest;
@@ -288,6 +340,7 @@ std::string NameOf(const testing::TestParamInfo<DamageRecipe>& info) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Images, DamageTest, testing::ValuesIn(DamageRecipes()), NameOf);
+INSTANTIATE_TEST_SUITE_P(Images, CommandDamageTest, testing::ValuesIn(DamageRecipes()), NameOf);
 INSTANTIATE_TEST_SUITE_P(Images, TruncationTest, testing::ValuesIn(DamageRecipes()), NameOf);
 
 }  // namespace
