@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "backends/directory_entry.h"
 #include "backends/endian.h"
 #include "backends/ext4/format.h"
 #include "backends/ext4/hashed_directory.h"
@@ -14,8 +15,6 @@ namespace iomap::ext4 {
 namespace {
 
 using Bytes = absl::Span<const std::byte>;
-
-bool IsDotOrDotDot(absl::string_view name) { return name == "." || name == ".."; }
 
 // Inline, the first four bytes are the parent's inode number; there is no "." and no "..".
 constexpr size_t kInlineParentBytes = sizeof(Le32);
@@ -70,7 +69,7 @@ absl::StatusOr<InodeNumber> Directory::LookUp(absl::string_view name) const {
   absl::StatusOr<std::optional<InodeNumber>> found;
   if (inode.has_flag(kInodeInlineData)) {
     found = FindInline(name);
-  } else if (IsDotOrDotDot(name)) {
+  } else if (backends::IsDotOrDotDot(name)) {
     found = FindInBlock(0, name);
   } else if (inode.has_flag(kInodeIndexed) && !inode.has_flag(kInodeCasefold) &&
              (volume_.superblock().features.compat & kCompatDirIndex) != 0) {
@@ -177,7 +176,7 @@ absl::Status Directory::Read(uint64_t cookie,
     const EntrySpace space{bytes, index << shift};
     IOMAP_RETURN_IF_ERROR(
         ForEachEntry(volume_, file_->parsed(), space, begin, [&](const RawEntry& raw) {
-          if (!IsDotOrDotDot(raw.name)) {
+          if (!backends::IsDotOrDotDot(raw.name)) {
             wants_more = entry({raw.name, raw.inode, raw.type, space.offset + raw.end});
           }
           return wants_more;

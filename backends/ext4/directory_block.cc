@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "backends/crc32c.h"
+#include "backends/directory_entry.h"
 #include "backends/endian.h"
 #include "backends/ext4/format.h"
 #include "iomap/status_macros.h"
@@ -24,12 +25,9 @@ absl::Status Damaged(const Inode& directory, uint64_t offset, absl::string_view 
                                           offset, ": ", what, " ", value, ", ", expected));
 }
 
-FileType TypeOfEntry(const Volume& volume, unsigned char type) {
-  constexpr FileType kTypes[] = {
-      FileType::kUnknown,     FileType::kRegular, FileType::kDirectory, FileType::kCharacterDevice,
-      FileType::kBlockDevice, FileType::kFifo,    FileType::kSocket,    FileType::kSymbolicLink};
+FileType TypeOfEntry(const Volume& volume, uint8_t stored) {
   const bool has_types = (volume.superblock().features.incompat & kIncompatFiletype) != 0;
-  return has_types && type < std::size(kTypes) ? kTypes[type] : FileType::kUnknown;
+  return has_types ? backends::TypeOfEntry(stored) : FileType::kUnknown;
 }
 
 absl::Status CheckLinearTail(const Volume& volume, const Inode& directory, uint64_t offset,
@@ -117,7 +115,7 @@ absl::Status ForEachEntry(const Volume& volume, const Inode& directory, const En
       }
       const absl::string_view name(
           reinterpret_cast<const char*>(bytes.data() + position + sizeof disk), disk.name_length);
-      if (name.find('/') != name.npos || name.find('\0') != name.npos) {
+      if (!backends::IsEntryName(name)) {
         return Damaged(directory, place, "name with a slash or a zero byte, of length",
                        disk.name_length, "no name has them");
       }

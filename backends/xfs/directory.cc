@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "absl/strings/str_cat.h"
+#include "backends/directory_entry.h"
 #include "backends/xfs/directory_entries.h"
 #include "backends/xfs/directory_index.h"
 #include "backends/xfs/directory_name.h"
@@ -16,8 +17,6 @@ absl::Status Damaged(const Inode& inode, const absl::Status& status, const Place
   return absl::DataLossError(
       absl::StrCat("xfs inode ", inode.number(), ", directory", place..., ": ", status.message()));
 }
-
-bool IsDotOrDotDot(absl::string_view name) { return name == "." || name == ".."; }
 
 bool HasOwnIndex(const DirectoryBlocks::Block& block) {
   return block.magic == kDirectoryBlockMagicV4 || block.magic == kDirectoryBlockMagicV5;
@@ -131,7 +130,7 @@ absl::Status Directory::Read(uint64_t cookie,
     IOMAP_ASSIGN_OR_RETURN(const uint32_t end, EntriesEnd(inode_, block));
     const uint64_t block_offset = number << superblock.block_log;
     const absl::Status status = WalkEntries(superblock, block.bytes, end, [&](const RawEntry& raw) {
-      if (block_offset + raw.offset < cookie || IsDotOrDotDot(raw.name)) {
+      if (block_offset + raw.offset < cookie || backends::IsDotOrDotDot(raw.name)) {
         return true;
       }
       stopped = !entry(DirectoryEntry{raw.name, raw.inode, raw.type, block_offset + raw.end});

@@ -1,11 +1,9 @@
 #include "backends/xfs/directory_entries.h"
 
-#include <iterator>
-
 #include "absl/strings/str_cat.h"
+#include "backends/directory_entry.h"
 #include "backends/endian.h"
 #include "backends/xfs/directory_format.h"
-#include "backends/xfs/directory_name.h"
 #include "iomap/status_macros.h"
 
 namespace iomap::xfs {
@@ -14,13 +12,6 @@ namespace {
 constexpr uint32_t kEntryAlignment = 8;
 constexpr uint32_t kTagBytes = sizeof(uint16_t);
 constexpr uint32_t kBytesBeforeName = sizeof(uint64_t) + 1;  // inode number, name length
-
-FileType DecodeFileType(uint8_t stored) {
-  constexpr FileType kTypes[] = {
-      FileType::kUnknown,     FileType::kRegular, FileType::kDirectory, FileType::kCharacterDevice,
-      FileType::kBlockDevice, FileType::kFifo,    FileType::kSocket,    FileType::kSymbolicLink};
-  return stored < std::size(kTypes) ? kTypes[stored] : FileType::kUnknown;
-}
 
 uint32_t DataHeaderBytes(const Superblock& superblock) {
   return superblock.is_v5() ? sizeof(DiskDirectoryDataHeader) : kDirectoryDataHeaderBytesV4;
@@ -34,7 +25,7 @@ uint32_t EntryBytes(const Superblock& superblock, uint32_t name_bytes) {
 }
 
 absl::Status CheckEntry(const Superblock& superblock, const RawEntry& entry) {
-  if (!IsEntryName(entry.name)) {
+  if (!backends::IsEntryName(entry.name)) {
     return absl::DataLossError(
         absl::StrCat("entry at ", entry.offset, ": its name is empty or has a slash or zero byte"));
   }
@@ -75,7 +66,7 @@ absl::StatusOr<RawEntry> ParseEntry(const Superblock& superblock, absl::Span<con
   entry.name = NameAt(at + kBytesBeforeName, name_bytes);
   entry.inode = backends::Load<Be64>(at);
   if (superblock.has_file_types()) {
-    entry.type = DecodeFileType(static_cast<uint8_t>(at[kBytesBeforeName + name_bytes]));
+    entry.type = backends::TypeOfEntry(static_cast<uint8_t>(at[kBytesBeforeName + name_bytes]));
   }
   entry.end = offset + entry_bytes;
   IOMAP_RETURN_IF_ERROR(CheckEntry(superblock, entry));
@@ -150,7 +141,8 @@ absl::StatusOr<InodeNumber> WalkShortForm(const Superblock& superblock,
     entry.offset = backends::Load<Be16>(at + 1);
     entry.name = NameAt(at + kBytesBeforeShortName, name_bytes);
     if (superblock.has_file_types()) {
-      entry.type = DecodeFileType(static_cast<uint8_t>(at[kBytesBeforeShortName + name_bytes]));
+      entry.type =
+          backends::TypeOfEntry(static_cast<uint8_t>(at[kBytesBeforeShortName + name_bytes]));
     }
     position += kBytesBeforeShortName + name_bytes + type_bytes;
     entry.inode = take_inode();

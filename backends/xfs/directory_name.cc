@@ -32,9 +32,4 @@ bool EqualIgnoringCase(absl::string_view a, absl::string_view b) {
                     [](char x, char y) { return LowerCase(x) == LowerCase(y); });
 }
 
-bool IsEntryName(absl::string_view name) {
-  return !name.empty() && name.find('/') == absl::string_view::npos &&
-         name.find('\0') == absl::string_view::npos;
-}
-
 }  // namespace iomap::xfs

@@ -17,7 +17,4 @@ uint32_t HashName(absl::string_view name, NameCase name_case);
 // Latin-1.
 bool EqualIgnoringCase(absl::string_view a, absl::string_view b);
 
-// True for what a directory entry may be called: not empty, no slash, no zero byte.
-bool IsEntryName(absl::string_view name);
-
 }  // namespace iomap::xfs

@@ -12,7 +12,7 @@ namespace iomap::xfs {
 namespace {
 
 // The extents of one file by their first block.
-class ExtentEditor {
+class ForkExtents {
  public:
   void Insert(const Extent& extent) { extents_[extent.file_block] = extent; }
 
@@ -47,7 +47,7 @@ class ExtentEditor {
     return blocks;
   }
 
-  const std::map<uint64_t, Extent>& extents() const { return extents_; }
+  const std::map<uint64_t, Extent>& by_file_block() const { return extents_; }
 
  private:
   static Extent TailOf(const Extent& extent, uint64_t begin) {
@@ -81,23 +81,23 @@ absl::Status MappingChanges::FinishFile(const Volume& volume, Inode& inode) cons
   if (found == changes_.end() || !has_extents) {
     return absl::OkStatus();
   }
-  ExtentEditor editor;
+  ForkExtents extents;
   {
     IOMAP_ASSIGN_OR_RETURN(backends::TreeNode root, BlockMap::ReadRoot(volume, inode));
     const BlockMap block_map(volume, inode, std::move(root));
     IOMAP_RETURN_IF_ERROR(block_map.ForEachExtent(0, [&](const Extent& extent) {
-      editor.Insert(extent);
+      extents.Insert(extent);
       return true;
     }));
   }
-  const uint64_t blocks_before = editor.BlockCount();
+  const uint64_t blocks_before = extents.BlockCount();
   for (const MappingChange& change : found->second) {
-    editor.Remove(change.extent.file_block, change.extent.end());
+    extents.Remove(change.extent.file_block, change.extent.end());
     if (change.kind == MappingChange::Kind::kMap) {
-      editor.Insert(change.extent);
+      extents.Insert(change.extent);
     }
   }
-  const size_t bytes = editor.extents().size() * sizeof(DiskExtent);
+  const size_t bytes = extents.by_file_block().size() * sizeof(DiskExtent);
   if (bytes > std::numeric_limits<uint32_t>::max() - inode.bytes.size()) {
     return absl::UnimplementedError(
         absl::StrCat("xfs inode ", inode.number(), ": too many extents for a change of mappings"));
@@ -105,14 +105,14 @@ absl::Status MappingChanges::FinishFile(const Volume& volume, Inode& inode) cons
   inode.fork_format = ForkFormat::kExtents;
   inode.fork_begin = static_cast<uint32_t>(inode.bytes.size());
   inode.fork_bytes = static_cast<uint32_t>(bytes);
-  inode.extent_count = editor.extents().size();
+  inode.extent_count = extents.by_file_block().size();
   inode.bytes.resize(inode.bytes.size() + bytes);
   std::byte* out = inode.bytes.data() + inode.fork_begin;
-  for (const auto& [file_block, extent] : editor.extents()) {
+  for (const auto& [file_block, extent] : extents.by_file_block()) {
     EncodeExtent(extent, out);
     out += sizeof(DiskExtent);
   }
-  const uint64_t blocks = inode.block_count - blocks_before + editor.BlockCount();
+  const uint64_t blocks = inode.block_count - blocks_before + extents.BlockCount();
   inode.block_count = blocks;
   inode.attributes.blocks_512 = blocks << (volume.superblock.block_log - 9);
   return absl::OkStatus();

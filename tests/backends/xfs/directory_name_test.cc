@@ -1,7 +1,5 @@
 #include "backends/xfs/directory_name.h"
 
-#include <string>
-
 #include "gtest/gtest.h"
 
 namespace iomap::xfs {
@@ -23,13 +21,6 @@ TEST(XfsDirectoryName, ComparesLettersOfLatin1WithoutCase) {
   EXPECT_TRUE(EqualIgnoringCase("\xC4x", "\xE4X"));
   EXPECT_FALSE(EqualIgnoringCase("\xD7", "\xF7"));  // signs, not letters
   EXPECT_FALSE(EqualIgnoringCase("a", "ab"));
-}
-
-TEST(XfsDirectoryName, IsNotEmptyAndHasNoSlashOrZeroByte) {
-  EXPECT_TRUE(IsEntryName("a b"));
-  EXPECT_FALSE(IsEntryName(""));
-  EXPECT_FALSE(IsEntryName("a/b"));
-  EXPECT_FALSE(IsEntryName(std::string("a\0b", 3)));
 }
 
 }  // namespace
