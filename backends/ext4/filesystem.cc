@@ -9,6 +9,7 @@
 #include "backends/ext4/features.h"
 #include "backends/ext4/file.h"
 #include "backends/ext4/format.h"
+#include "backends/ext4/group.h"
 #include "backends/ext4/journal_recovery.h"
 #include "backends/ext4/volume.h"
 #include "backends/open_files.h"
@@ -54,6 +55,11 @@ absl::StatusOr<FilesystemInfo> Filesystem::info() {
                       .label = superblock.label,
                       .features = FeatureNames(superblock.features),
                       .journal = journal_};
+  if (journal_ == JournalState::kReplayed) {
+    IOMAP_ASSIGN_OR_RETURN(const FreeCounts free, CountFree(*volume_));
+    info.free_bytes = free.blocks << superblock.block_shift;
+    info.free_inode_count = free.inodes;
+  }
   const auto add = [&](absl::string_view name, uint64_t value) {
     info.geometry.emplace_back(name, value);
   };

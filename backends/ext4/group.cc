@@ -102,7 +102,20 @@ absl::StatusOr<Group> ReadGroup(const Volume& volume, uint64_t group) {
       disk.block_bitmap_checksum_lo.get() | uint32_t{disk.block_bitmap_checksum_hi.get()} << 16;
   parsed.has_block_bitmap =
       !superblock.has_group_checksums() || (disk.flags.get() & kGroupBlocksUninitialised) == 0;
+  parsed.free_clusters = disk.free_blocks_lo.get() | uint32_t{disk.free_blocks_hi.get()} << 16;
+  parsed.free_inodes = disk.free_inodes_lo.get() | uint32_t{disk.free_inodes_hi.get()} << 16;
   return parsed;
+}
+
+absl::StatusOr<FreeCounts> CountFree(const Volume& volume) {
+  const Superblock& superblock = volume.superblock();
+  FreeCounts counts;
+  for (uint64_t number = 0; number < superblock.group_count; ++number) {
+    IOMAP_ASSIGN_OR_RETURN(const Group group, ReadGroup(volume, number));
+    counts.blocks += uint64_t{group.free_clusters} * superblock.blocks_per_cluster;
+    counts.inodes += group.free_inodes;
+  }
+  return counts;
 }
 
 absl::Status InitialiseInodes(Volume& volume, uint64_t group, uint32_t count) {

@@ -16,6 +16,8 @@ struct Group {
   uint64_t inode_bitmap_block = 0;
   bool has_block_bitmap = false;  // false: the bitmap was never written
   uint32_t block_bitmap_checksum = 0;
+  uint32_t free_clusters = 0;
+  uint32_t free_inodes = 0;
 };
 
 // The blocks of a group's table of inodes.
@@ -24,6 +26,14 @@ uint64_t InodeTableBlocks(const Superblock& superblock);
 // Reads descriptor `group`, below the volume's group count, with its checksum. DataLoss, with the
 // group and the block, when it is damaged.
 absl::StatusOr<Group> ReadGroup(const Volume& volume, uint64_t group);
+
+// What the descriptors of all groups say is free. Linux counts like this at a mount, because a
+// crash leaves the superblock's numbers behind. DataLoss.
+struct FreeCounts {
+  uint64_t blocks = 0;
+  uint64_t inodes = 0;
+};
+absl::StatusOr<FreeCounts> CountFree(const Volume& volume);
 
 // Says in descriptor `group` that its first `count` inodes at least may be in use.
 absl::Status InitialiseInodes(Volume& volume, uint64_t group, uint32_t count);

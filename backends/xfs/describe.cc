@@ -6,6 +6,8 @@
 #include "absl/strings/str_cat.h"
 #include "backends/uuid.h"
 #include "backends/xfs/features.h"
+#include "backends/xfs/group_headers.h"
+#include "iomap/status_macros.h"
 
 namespace iomap::xfs {
 namespace {
@@ -42,7 +44,7 @@ auto Geometry(const Superblock& superblock) {
 
 }  // namespace
 
-FilesystemInfo DescribeFilesystem(const Volume& volume, JournalState journal) {
+absl::StatusOr<FilesystemInfo> DescribeFilesystem(const Volume& volume, JournalState journal) {
   const Superblock& superblock = volume.superblock;
   FilesystemInfo info;
   info.backend = "xfs";
@@ -55,6 +57,12 @@ FilesystemInfo DescribeFilesystem(const Volume& volume, JournalState journal) {
   info.free_bytes = superblock.free_data_blocks << superblock.block_log;
   info.inode_count = superblock.inode_count;
   info.free_inode_count = superblock.free_inodes;
+  if (journal == JournalState::kReplayed) {
+    IOMAP_ASSIGN_OR_RETURN(const GroupCounts counts, CountGroups(volume));
+    info.free_bytes = counts.free_blocks << superblock.block_log;
+    info.inode_count = counts.inodes;
+    info.free_inode_count = counts.free_inodes;
+  }
   info.uuid = backends::UuidText(superblock.uuid);
   info.label = superblock.label;
   info.features = FeatureNames(superblock);

@@ -57,6 +57,10 @@ absl::StatusOr<DiskAgi> ReadAgi(const Volume& volume, uint32_t ag) {
   return ReadHeader<DiskAgi>(volume, ag, kAgiSector, "AGI", kAgiMagic);
 }
 
+absl::StatusOr<DiskAgf> ReadAgf(const Volume& volume, uint32_t ag) {
+  return ReadHeader<DiskAgf>(volume, ag, kAgfSector, "AGF", kAgfMagic);
+}
+
 absl::StatusOr<BtreeRoot> CheckRoot(const Volume& volume, uint32_t ag, const char* name,
                                     uint32_t block_in_ag, uint32_t levels) {
   const uint64_t fsblock = volume.superblock.FsBlock(ag, 0) + block_in_ag;
@@ -85,9 +89,21 @@ absl::StatusOr<UnlinkedHeads> ReadUnlinkedHeads(const Volume& volume, uint32_t a
 }
 
 absl::StatusOr<BtreeRoot> ReadRefcountBtreeRoot(const Volume& volume, uint32_t ag) {
-  IOMAP_ASSIGN_OR_RETURN(const DiskAgf agf,
-                         ReadHeader<DiskAgf>(volume, ag, kAgfSector, "AGF", kAgfMagic));
+  IOMAP_ASSIGN_OR_RETURN(const DiskAgf agf, ReadAgf(volume, ag));
   return CheckRoot(volume, ag, "AGF", agf.refcount_root.get(), agf.refcount_levels.get());
+}
+
+absl::StatusOr<GroupCounts> CountGroups(const Volume& volume) {
+  GroupCounts counts;
+  for (uint32_t ag = 0; ag < volume.superblock.ag_count; ++ag) {
+    IOMAP_ASSIGN_OR_RETURN(const DiskAgf agf, ReadAgf(volume, ag));
+    IOMAP_ASSIGN_OR_RETURN(const DiskAgi agi, ReadAgi(volume, ag));
+    counts.free_blocks += uint64_t{agf.free_blocks.get()} + agf.free_list[2].get();
+    counts.free_blocks += agf.btree_blocks.get();
+    counts.inodes += agi.inode_count.get();
+    counts.free_inodes += agi.free_inodes.get();
+  }
+  return counts;
 }
 
 }  // namespace iomap::xfs

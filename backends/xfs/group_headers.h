@@ -20,6 +20,15 @@ struct BtreeRoot {
 absl::StatusOr<BtreeRoot> ReadInodeBtreeRoot(const Volume& volume, uint32_t ag);
 absl::StatusOr<BtreeRoot> ReadRefcountBtreeRoot(const Volume& volume, uint32_t ag);
 
+// What the headers of all groups say. Linux counts like this when it has recovered a log, because a
+// log does not hold the superblock's numbers. DataLoss when a header is damaged.
+struct GroupCounts {
+  uint64_t free_blocks = 0;  // those that the groups keep for their trees too
+  uint64_t inodes = 0;       // in chunks that exist
+  uint64_t free_inodes = 0;
+};
+absl::StatusOr<GroupCounts> CountGroups(const Volume& volume);
+
 // The first inode, within the group, of each of the lists of inodes without a name.
 using UnlinkedHeads = std::array<uint32_t, 64>;
 

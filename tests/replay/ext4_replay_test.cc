@@ -41,6 +41,12 @@ void ExpectLinuxReadsTheSame(const Ext4DirtyRecipe& recipe, uint64_t seed) {
   const std::string replayed = workshop->folder / "replayed";
   ASSERT_THAT(CopyImage(workshop->image_path(), replayed), IsOk());
   ASSERT_THAT(ReplayByKernel("ext4", replayed, workshop->mount_path()), IsOk());
+  if (!(*facts).contains("orphan") && !(*facts).contains("fast commit")) {
+    const auto by_kernel = OpenImage(replayed);
+    ASSERT_THAT(by_kernel, IsOk());
+    EXPECT_EQ((*filesystem)->info()->free_bytes, (*by_kernel)->info()->free_bytes);
+    EXPECT_EQ((*filesystem)->info()->free_inode_count, (*by_kernel)->info()->free_inode_count);
+  }
   const absl::StatusOr<std::unique_ptr<LoopMount>> mount = LoopMount::Make(
       replayed, workshop->mount_path(), "ext4", MountMode::kReadOnly, /*options=*/"");
   ASSERT_THAT(mount, IsOk());

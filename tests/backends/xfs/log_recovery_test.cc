@@ -428,6 +428,26 @@ TEST_F(XfsLogRecovery, SumsOverlappingBuffersOnce) {
                       offsetof(DiskAgf, crc)));
 }
 
+TEST_F(XfsLogRecovery, CountsWhatIsFreeAnew) {
+  const absl::StatusOr<FilesystemInfo> before = (*image_->Open())->info();
+  ASSERT_THAT(before, IsOk());
+  for (const size_t counter :
+       {offsetof(DiskSuperblock, inode_count), offsetof(DiskSuperblock, free_inodes),
+        offsetof(DiskSuperblock, free_data_blocks)}) {
+    image_->Flip(counter + sizeof(Be64) - 1);
+  }
+  image_->FixChecksum(0, superblock().sector_size, offsetof(DiskSuperblock, crc));
+  EXPECT_NE((*image_->Open())->info()->free_bytes, before->free_bytes);
+  LogBuilder log(*image_);
+  log.Commit({PlainItem(0, 1)});
+  const absl::StatusOr<FilesystemInfo> after = (*image_->Open())->info();
+  ASSERT_THAT(after, IsOk());
+  EXPECT_EQ(after->journal, JournalState::kReplayed);
+  EXPECT_EQ(after->free_bytes, before->free_bytes);
+  EXPECT_EQ(after->inode_count, before->inode_count);
+  EXPECT_EQ(after->free_inode_count, before->free_inode_count);
+}
+
 TEST_F(XfsLogRecovery, PutsAQuotaRecordInPlace) {
   Region head;
   head.Add(static_cast<uint16_t>(LogItemType::kDquot), 2).Add(2, 2).Add(5, 4);
