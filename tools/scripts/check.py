@@ -12,6 +12,7 @@ import re
 import shlex
 import subprocess
 import sys
+import textwrap
 import time
 
 import changed_sources
@@ -33,14 +34,14 @@ class Report:
     def __init__(self):
         self.counts = collections.Counter()
         self.skip_reasons = collections.Counter()
-        self.failures = []  # (what failed, the command that repeats it)
+        self.failures = []  # (what failed, the command that repeats it, its output)
         self.times = []  # (stage, seconds)
 
-    def add(self, what, ok, rerun):
+    def add(self, what, ok, rerun, output=''):
         """Counts one test."""
         self.counts['passed' if ok else 'failed'] += 1
         if not ok:
-            self.failures.append((what, rerun))
+            self.failures.append((what, rerun, output))
 
     def stage(self, name, body, *arguments):
         """Runs a stage and takes its time."""
@@ -55,8 +56,10 @@ class Report:
             print(f'{seconds:7.0f} s  {name}')
         for reason, count in sorted(self.skip_reasons.items()):
             print(f'skipped {count}: {reason}')
-        for what, rerun in self.failures:
+        for what, rerun, output in self.failures:
             print(f'FAILED: {what}\n  again: {rerun}')
+            if output:
+                print(textwrap.indent(output, '  | '))
         counts = self.counts
         print(f'{counts["passed"]} passed, {counts["failed"]} failed, {counts["skipped"]} skipped')
 
@@ -110,7 +113,8 @@ def run_tests(report, preset, target, selection):
             what += f' (skipped: {result.reason})'
         # A parameterised test's name ends in a remark that is not part of the pattern.
         pattern = f'^{re.escape(result.name.split("  # ")[0])}( |$)'
-        report.add(what, result.outcome == 'passed', f'{again} -R {shlex.quote(pattern)}')
+        report.add(what, result.outcome == 'passed', f'{again} -R {shlex.quote(pattern)}',
+                   result.output)
     if not ran and all(result.outcome != 'failed' for result in results):
         report.add(f'{preset}: ctest', False, again)
 

@@ -8,11 +8,25 @@ import xml.etree.ElementTree
 
 @dataclasses.dataclass
 class TestResult:
-    """One test: its name, its outcome ('passed', 'failed' or 'skipped'), and why it was skipped."""
+    """One test: its name, its outcome ('passed', 'failed' or 'skipped'), why it was skipped, and
+    what it printed when it failed."""
 
     name: str
     outcome: str
     reason: str = ''
+    output: str = ''
+
+
+# Of what a failed test printed: the lines from its first failure on, or its last ones.
+_OUTPUT_LINES = 12
+
+
+def _failure_in(output):
+    lines = output.strip().splitlines()
+    first = next((i for i, line in enumerate(lines) if re.search(r': Failure$|ERROR: |WARNING: ',
+                                                                 line)),
+                 max(0, len(lines) - _OUTPUT_LINES))
+    return '\n'.join(lines[first:first + _OUTPUT_LINES])
 
 
 def _reason_in(output):
@@ -30,7 +44,8 @@ def read_junit(path):
         elif case.find('skipped') is not None and case.get('status') == 'notrun':
             results.append(TestResult(name, 'skipped', _reason_in(case.findtext('system-out', ''))))
         else:
-            results.append(TestResult(name, 'failed'))
+            output = _failure_in(case.findtext('system-out', ''))
+            results.append(TestResult(name, 'failed', output=output))
     return results
 
 
