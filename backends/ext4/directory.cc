@@ -16,9 +16,6 @@ namespace {
 
 using Bytes = absl::Span<const std::byte>;
 
-// Inline, the first four bytes are the parent's inode number; there is no "." and no "..".
-constexpr size_t kInlineParentBytes = sizeof(Le32);
-
 }  // namespace
 
 absl::StatusOr<Directory> Directory::Open(Volume& volume, std::shared_ptr<File> file) {

@@ -16,6 +16,9 @@
 
 namespace iomap::ext4 {
 
+// A directory inside its inode begins with the parent's inode number; it has no "." and no "..".
+inline constexpr size_t kInlineParentBytes = sizeof(Le32);
+
 // The entries of one directory: linear, hashed, or inside the inode. A view of an open file; not
 // kept. Safe for concurrent use.
 class Directory {

@@ -7,6 +7,7 @@
 #include "backends/endian.h"
 #include "backends/ext4/directory.h"
 #include "backends/ext4/directory_block.h"
+#include "backends/ext4/directory_records.h"
 #include "backends/ext4/file.h"
 #include "backends/ext4/hashed_directory.h"
 #include "backends/ext4/inode_record.h"
@@ -20,31 +21,15 @@ using Bytes = absl::Span<const std::byte>;
 
 constexpr unsigned char kTypeDirectory = 2;
 
-size_t BytesFor(size_t name_length) {
-  return (sizeof(DiskDirectoryEntry) + name_length + 3) & ~size_t{3};
-}
-
-// A record of `length` bytes at `place`; an empty name is an unused record.
-void PutRecord(std::byte* place, size_t length, uint32_t block_size, uint32_t inode,
-               unsigned char type, absl::string_view name) {
-  DiskDirectoryEntry head{};
-  head.inode.set(inode);
-  head.record_length.set(EncodedRecordLength(length, block_size));
-  head.name_length = static_cast<unsigned char>(name.size());
-  head.file_type = type;
-  std::memcpy(place, &head, sizeof head);
-  std::memcpy(place + sizeof head, name.data(), name.size());
-}
-
 // "." and "..", the latter up to the end of the block.
 void PutDots(const Superblock& superblock, uint32_t directory, uint32_t parent,
              std::vector<std::byte>& block) {
   const bool has_types = (superblock.features.incompat & kIncompatFiletype) != 0;
   const unsigned char type = has_types ? kTypeDirectory : 0;
-  const size_t dot = BytesFor(1);
-  PutRecord(block.data(), dot, superblock.block_size, directory, type, ".");
-  PutRecord(block.data() + dot, LinearEntryBytes(superblock) - dot, superblock.block_size, parent,
-            type, "..");
+  const size_t dot = DirectoryRecordBytes(1);
+  PutDirectoryRecord(block.data(), dot, superblock.block_size, directory, type, ".");
+  PutDirectoryRecord(block.data() + dot, LinearEntryBytes(superblock) - dot, superblock.block_size,
+                     parent, type, "..");
 }
 
 // Where Linux begins to look for a block of a directory without any: at the start of its inode's
@@ -103,31 +88,15 @@ absl::StatusOr<ByteRange> DirectoryEditor::WriteBlock(Block& block) const {
   return ByteRange{block.address, block.bytes.size()};
 }
 
+absl::Span<std::byte> DirectoryEditor::EntriesOf(Block& block) const {
+  return absl::MakeSpan(block.bytes).first(LinearEntryBytes(volume_->superblock()));
+}
+
 absl::StatusOr<ByteRange> DirectoryEditor::Remove(absl::string_view name) {
   const size_t index = names_.find(name)->second.block;
   Block& block = blocks_[index];
   const uint32_t block_size = volume_->superblock().block_size;
-  size_t previous = 0;
-  for (size_t position = 0; position < LinearEntryBytes(volume_->superblock());) {
-    std::byte* const place = block.bytes.data() + position;
-    auto head = CopyOut<DiskDirectoryEntry>(place);
-    const size_t length = RecordLength(head, block_size);
-    const absl::string_view here(reinterpret_cast<const char*>(place + sizeof head),
-                                 head.name_length);
-    if (head.inode.get() != 0 && here == name) {
-      if (position == 0) {
-        head.inode.set(0);
-        std::memcpy(place, &head, sizeof head);
-      } else {  // the record in front of it takes its room
-        auto before = CopyOut<DiskDirectoryEntry>(block.bytes.data() + previous);
-        before.record_length.set(EncodedRecordLength(position + length - previous, block_size));
-        std::memcpy(block.bytes.data() + previous, &before, sizeof before);
-      }
-      break;
-    }
-    previous = position;
-    position += length;
-  }
+  RemoveDirectoryRecord(EntriesOf(block), block_size, name);
   names_.erase(name);
   block.most_room = block_size;
   return WriteBlock(block);
@@ -136,24 +105,12 @@ absl::StatusOr<ByteRange> DirectoryEditor::Remove(absl::string_view name) {
 bool DirectoryEditor::Insert(Block& block, absl::string_view name, uint32_t inode,
                              unsigned char type) const {
   const uint32_t block_size = volume_->superblock().block_size;
-  const size_t needed = BytesFor(name.size());
+  const size_t needed = DirectoryRecordBytes(name.size());
   if (needed > block.most_room) {
     return false;
   }
-  for (size_t position = 0; position < LinearEntryBytes(volume_->superblock());) {
-    std::byte* const place = block.bytes.data() + position;
-    auto head = CopyOut<DiskDirectoryEntry>(place);
-    const size_t length = RecordLength(head, block_size);
-    const size_t used = head.inode.get() == 0 ? 0 : BytesFor(head.name_length);
-    if (length >= used + needed) {
-      if (used > 0) {
-        head.record_length.set(EncodedRecordLength(used, block_size));
-        std::memcpy(place, &head, sizeof head);
-      }
-      PutRecord(place + used, length - used, block_size, inode, type, name);
-      return true;
-    }
-    position += length;
+  if (InsertDirectoryRecord(EntriesOf(block), block_size, name, inode, type)) {
+    return true;
   }
   block.most_room = needed - 1;
   return false;
@@ -218,7 +175,8 @@ absl::Status DirectoryEditor::MakeLinear() {
     if (index == 0) {
       PutDots(superblock, directory_, Find(".."), block.bytes);
     } else {
-      PutRecord(block.bytes.data(), LinearEntryBytes(superblock), superblock.block_size, 0, 0, "");
+      PutDirectoryRecord(block.bytes.data(), LinearEntryBytes(superblock), superblock.block_size, 0,
+                         0, "");
     }
     IOMAP_RETURN_IF_ERROR(WriteBlock(block).status());
   }
@@ -249,8 +207,8 @@ absl::StatusOr<size_t> DirectoryEditor::AppendBlock() {
   blocks_.push_back(Block{.address = block << superblock.block_shift,
                           .is_index = false,
                           .bytes = std::vector<std::byte>(superblock.block_size)});
-  PutRecord(blocks_.back().bytes.data(), LinearEntryBytes(superblock), superblock.block_size, 0, 0,
-            "");
+  PutDirectoryRecord(blocks_.back().bytes.data(), LinearEntryBytes(superblock),
+                     superblock.block_size, 0, 0, "");
   return index;
 }
 

@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
 #include "backends/ext4/extent_editor.h"
 #include "backends/ext4/volume.h"
 #include "iomap/byte_range.h"
@@ -61,6 +62,8 @@ class DirectoryEditor {
       : volume_(&volume), allocator_(&allocator), extents_(&extents), directory_(directory) {}
 
   absl::StatusOr<uint64_t> HashedBlockOf(absl::string_view name) const;
+  // The part of a block that holds names.
+  absl::Span<std::byte> EntriesOf(Block& block) const;
   bool Insert(Block& block, absl::string_view name, uint32_t inode, unsigned char type) const;
   absl::StatusOr<size_t> AppendBlock();
   absl::Status MakeLinear();

@@ -15,6 +15,7 @@
 #include "backends/ext4/extent_editor.h"
 #include "backends/ext4/fast_commit_format.h"
 #include "backends/ext4/group.h"
+#include "backends/ext4/inline_directory_editor.h"
 #include "backends/ext4/inode_record.h"
 #include "iomap/status_macros.h"
 
@@ -49,6 +50,27 @@ unsigned char EntryTypeOf(const DiskInode& fields) {
       break;
   }
   return 0;
+}
+
+bool IsInline(const InodeRecord& record) {
+  return (record.fields().flags.get() & kInodeInlineData) != 0;
+}
+
+// The root of a tree without extents.
+void PutEmptyTree(DiskInode& fields) {
+  DiskExtentHeader header{};
+  header.magic.set(kExtentMagic);
+  header.max.set((kInodeBlockBytes - sizeof header) / sizeof(DiskExtent));
+  std::memset(fields.block, 0, sizeof fields.block);
+  std::memcpy(fields.block, &header, sizeof header);
+}
+
+absl::Status CheckIsDirectory(const InodeRecord& record) {
+  const FileType type = FileTypeOfMode(record.fields().mode.get());
+  return type == FileType::kDirectory
+             ? absl::OkStatus()
+             : absl::DataLossError(absl::StrCat("ext4 fast commit, name in inode ", record.number(),
+                                                ": a ", FileTypeName(type), ", not a directory"));
 }
 
 // A record of a name.
@@ -163,17 +185,7 @@ class Replay {
     std::unique_ptr<DirectoryEditor>& editor = directories_[inode];
     if (editor == nullptr) {
       IOMAP_ASSIGN_OR_RETURN(const InodeRecord record, InUse(inode));
-      const FileType type = FileTypeOfMode(record.fields().mode.get());
-      if (type != FileType::kDirectory) {
-        return absl::DataLossError(absl::StrCat("ext4 fast commit, name in inode ", inode, ": a ",
-                                                FileTypeName(type), ", not a directory"));
-      }
-      DiskInode fields = record.fields();
-      if ((fields.flags.get() & kInodeInlineData) != 0) {
-        return absl::UnimplementedError(
-            absl::StrCat("ext4 inode ", inode,
-                         ": a directory inside its inode, to be changed by a fast commit"));
-      }
+      IOMAP_RETURN_IF_ERROR(CheckIsDirectory(record));
       IOMAP_ASSIGN_OR_RETURN(ExtentEditor* const extents, FindExtents(inode));
       IOMAP_ASSIGN_OR_RETURN(DirectoryEditor read,
                              DirectoryEditor::Read(volume_, allocator_, *extents, inode));
@@ -214,15 +226,13 @@ class Replay {
     DiskInode fields = record.fields();
     const bool has_extents = (fields.flags.get() & kInodeExtents) != 0;
     if (!has_extents) {
-      if ((fields.flags.get() & kInodeInlineData) != 0) {
+      if (IsInline(record)) {
         std::memcpy(fields.block, fresh.data() + kBlock, kInodeBlockBytes);
+        extents_.erase(inode);
+        directories_.erase(inode);
       }
     } else if (CopyOut<DiskExtentHeader>(fields.block).magic.get() != kExtentMagic) {
-      DiskExtentHeader header{};
-      header.magic.set(kExtentMagic);
-      header.max.set((kInodeBlockBytes - sizeof header) / sizeof(DiskExtent));
-      std::memset(fields.block, 0, sizeof fields.block);
-      std::memcpy(fields.block, &header, sizeof header);
+      PutEmptyTree(fields);
       extents_.erase(inode);
       directories_.erase(inode);
     }
@@ -283,12 +293,73 @@ class Replay {
     return SetLinks(inode, links);
   }
 
+  void TellOfName(const NameRecord& name, absl::string_view how, const ByteRange& place) const {
+    Tell(absl::StrCat("name in inode ", name.directory, " for inode ", name.inode, how), place);
+  }
+
+  static absl::Status CheckName(const NameRecord& name) {
+    return name.name.find('/') == name.name.npos && name.name.find('\0') == name.name.npos
+               ? absl::OkStatus()
+               : absl::DataLossError(absl::StrCat("ext4 fast commit, name in inode ",
+                                                  name.directory, " for inode ", name.inode,
+                                                  ": a slash or a zero byte, no name has them"));
+  }
+
+  // Gives a directory inside its inode, whose names have no room there any more, a block for them.
+  absl::Status MoveToBlocks(const InlineDirectoryEditor& inside, uint32_t inode) {
+    IOMAP_ASSIGN_OR_RETURN(InodeRecord record, InodeRecord::Read(volume_, inode));
+    DiskInode fields = record.fields();
+    fields.flags.set((fields.flags.get() & ~kInodeInlineData) | kInodeExtents);
+    PutEmptyTree(fields);
+    record.set_fields(fields);
+    IOMAP_RETURN_IF_ERROR(record.Write(volume_));
+    extents_.erase(inode);
+    directories_.erase(inode);
+    IOMAP_ASSIGN_OR_RETURN(ExtentEditor* const extents, FindExtents(inode));
+    IOMAP_RETURN_IF_ERROR(
+        DirectoryEditor::Create(volume_, allocator_, *extents, inode, inside.parent()));
+    IOMAP_ASSIGN_OR_RETURN(DirectoryEditor* const names, FindDirectory(inode));
+    for (const InlineDirectoryEditor::Name& name : inside.names()) {
+      IOMAP_RETURN_IF_ERROR(names->Add(name.name, name.inode, name.type).status());
+    }
+    return CountBlocks(inode);
+  }
+
+  // Makes a new inode an empty directory.
+  absl::Status MakeDirectory(const InodeRecord& record, uint32_t parent) {
+    const uint32_t inode = record.number();
+    if (IsInline(record)) {
+      return InlineDirectoryEditor::Create(volume_, inode, parent);
+    }
+    directories_.erase(inode);
+    IOMAP_ASSIGN_OR_RETURN(ExtentEditor* const extents, ExtentsOf(inode));
+    return extents == nullptr
+               ? absl::OkStatus()
+               : DirectoryEditor::Create(volume_, allocator_, *extents, inode, parent);
+  }
+
   // False when the name was there already, or there is no such directory.
   absl::StatusOr<bool> AddName(const NameRecord& name, const DiskInode& target) {
     const absl::StatusOr<InodeRecord> directory = InUse(name.directory);
     if (!directory.ok()) {
       return absl::IsNotFound(directory.status()) ? absl::StatusOr<bool>(false)
                                                   : directory.status();
+    }
+    if (IsInline(*directory)) {
+      IOMAP_RETURN_IF_ERROR(CheckIsDirectory(*directory));
+      IOMAP_ASSIGN_OR_RETURN(InlineDirectoryEditor inside,
+                             InlineDirectoryEditor::Read(volume_, name.directory));
+      if (inside.Find(name.name) != 0) {
+        return false;
+      }
+      IOMAP_RETURN_IF_ERROR(CheckName(name));
+      IOMAP_ASSIGN_OR_RETURN(const bool has_room,
+                             inside.Add(name.name, name.inode, EntryTypeOf(target)));
+      if (has_room) {
+        TellOfName(name, ", inside the directory's inode", inside.place());
+        return true;
+      }
+      IOMAP_RETURN_IF_ERROR(MoveToBlocks(inside, name.directory));
     }
     IOMAP_ASSIGN_OR_RETURN(DirectoryEditor* const names, DirectoryOf(name.directory));
     if (names == nullptr) {
@@ -297,14 +368,10 @@ class Replay {
     if (names->Find(name.name) != 0) {
       return false;
     }
-    if (name.name.find('/') != name.name.npos || name.name.find('\0') != name.name.npos) {
-      return absl::DataLossError(absl::StrCat("ext4 fast commit, name in inode ", name.directory,
-                                              " for inode ", name.inode,
-                                              ": a slash or a zero byte, no name has them"));
-    }
+    IOMAP_RETURN_IF_ERROR(CheckName(name));
     IOMAP_ASSIGN_OR_RETURN(const ByteRange place,
                            names->Add(name.name, name.inode, EntryTypeOf(target)));
-    Tell(absl::StrCat("name in inode ", name.directory, " for inode ", name.inode), place);
+    TellOfName(name, "", place);
     return true;
   }
 
@@ -317,12 +384,7 @@ class Replay {
                                               ": ", record.status().message()));
     }
     if (FileTypeOfMode(record->fields().mode.get()) == FileType::kDirectory) {
-      directories_.erase(name.inode);
-      IOMAP_ASSIGN_OR_RETURN(ExtentEditor* const extents, ExtentsOf(name.inode));
-      if (extents != nullptr) {
-        IOMAP_RETURN_IF_ERROR(
-            DirectoryEditor::Create(volume_, allocator_, *extents, name.inode, name.directory));
-      }
+      IOMAP_RETURN_IF_ERROR(MakeDirectory(*record, name.directory));
     }
     IOMAP_RETURN_IF_ERROR(AddName(name, record->fields()).status());
     return SetLinks(name.inode, 1);
@@ -344,21 +406,35 @@ class Replay {
         return absl::IsNotFound(found) ? absl::OkStatus() : found;
       }
     }
+    IOMAP_ASSIGN_OR_RETURN(const InodeRecord directory, InodeRecord::Read(volume_, name.directory));
+    if (IsInline(directory)) {
+      IOMAP_RETURN_IF_ERROR(CheckIsDirectory(directory));
+      IOMAP_ASSIGN_OR_RETURN(InlineDirectoryEditor inside,
+                             InlineDirectoryEditor::Read(volume_, name.directory));
+      return UnlinkFrom(inside, name, [&]() -> absl::StatusOr<ByteRange> {
+        IOMAP_RETURN_IF_ERROR(inside.Remove(name.name));
+        return inside.place();
+      });
+    }
     IOMAP_ASSIGN_OR_RETURN(DirectoryEditor* const names, DirectoryOf(name.directory));
     if (names == nullptr) {
       return DropLink(name.inode);  // the name was there, as far as can be told
     }
-    const uint32_t target = names->Find(name.name);
+    return UnlinkFrom(*names, name, [&] { return names->Remove(name.name); });
+  }
+
+  template <typename Editor, typename Removal>
+  absl::Status UnlinkFrom(const Editor& names, const NameRecord& name, Removal remove) {
+    const uint32_t target = names.Find(name.name);
     if (target == 0) {
       return absl::OkStatus();
     }
     ByteRange place;
     if (target == name.inode) {  // not so when the name has gone to another inode meanwhile
-      IOMAP_ASSIGN_OR_RETURN(place, names->Remove(name.name));
+      IOMAP_ASSIGN_OR_RETURN(place, remove());
     }
     IOMAP_RETURN_IF_ERROR(DropLink(name.inode));
-    Tell(absl::StrCat("name in inode ", name.directory, " for inode ", name.inode, ", unlinked"),
-         place);
+    TellOfName(name, ", unlinked", place);
     return absl::OkStatus();
   }
 

@@ -179,6 +179,47 @@ class FastCommitsOfDirectories : public FastCommits {
   FastCommitsOfDirectories() { with_directories_ = true; }
 };
 
+// Names that come and go in directories inside their inodes, which small ones are with inline data.
+class FastCommitsOfInlineDirectories : public DirtyLoad {
+ public:
+  absl::Status Run(const Workshop& workshop, uint64_t seed) override {
+    constexpr int kDirectories = 6;
+    const auto directory = [&](int i) {
+      return absl::StrCat(workshop.mount_path(), "/inline-", i);
+    };
+    for (int i = 0; i < kDirectories; ++i) {
+      if (mkdir(directory(i).c_str(), 0755) != 0) {
+        return SystemError(directory(i));
+      }
+      IOMAP_RETURN_IF_ERROR(Create(directory(i) + "/old").status());
+    }
+    IOMAP_ASSIGN_OR_RETURN(const FileDescriptor synced, Create(workshop.mount_path() + "/synced"));
+    if (syncfs(synced.get()) != 0) {  // a full commit: the fast ones follow it
+      return SystemError("syncfs ", workshop.mount_path());
+    }
+    for (int i = 0; i < kDirectories; ++i) {
+      const std::string fresh = absl::StrCat(directory(i), "/n", seed % 1000);
+      IOMAP_ASSIGN_OR_RETURN(const FileDescriptor file, Create(fresh));
+      IOMAP_RETURN_IF_ERROR(Write(file, 0, std::string(3000 * i + 20, 'i')));
+      const std::string old = directory(i) + "/old";
+      const std::string other = absl::StrCat(directory((i + 1) % kDirectories), "/m", i);
+      if ((i % 3 == 0 && unlink(old.c_str()) != 0) ||
+          (i % 3 == 1 && rename(old.c_str(), other.c_str()) != 0) ||
+          (i % 3 == 2 && link(old.c_str(), other.c_str()) != 0)) {
+        return SystemError(old);
+      }
+      IOMAP_RETURN_IF_ERROR(Sync(file));
+      // A new directory, inside its inode too.
+      if (mkdir((directory(i) + "/d").c_str(), 0755) != 0) {
+        return SystemError(directory(i), "/d");
+      }
+      IOMAP_ASSIGN_OR_RETURN(const FileDescriptor inner, Create(directory(i) + "/d/in"));
+      IOMAP_RETURN_IF_ERROR(Sync(inner));
+    }
+    return absl::OkStatus();
+  }
+};
+
 // The journal of an image, and a way to overwrite bytes of it in the image.
 class JournalOfImage {
  public:
@@ -330,6 +371,12 @@ std::vector<Ext4DirtyRecipe> Ext4DirtyRecipes() {
                      .load = &Make<FastCommitsOfDirectories>,
                      .truth = Truth::kReplayedImage,
                      .facts = {"transactions", "fast commit"}});
+  recipes.push_back({.name = "FastCommitsOfInlineDirectories",
+                     .mkfs = {"-O", "fast_commit,inline_data", "-b", "4096"},
+                     .shutdown = Shutdown::kNoFlush,
+                     .load = &Make<FastCommitsOfInlineDirectories>,
+                     .truth = Truth::kReplayedImage,
+                     .facts = {"transactions", "fast commit", "inside the directory's inode"}});
   return recipes;
 }
 

@@ -65,7 +65,7 @@ absl::StatusOr<std::set<std::string>> JournalFactsOf(const std::string& image_pa
   IOMAP_ASSIGN_OR_RETURN(dax::DeviceSet again, DevicesOf(image_path));
   backends::OpenOptions options;
   options.on_replay = [&](const backends::ReplayAction& action) {
-    for (const char* word : {"fast commit", "orphan"}) {
+    for (const char* word : {"fast commit", "inside the directory's inode", "orphan"}) {
       if (absl::StrContains(action.what, word)) {
         facts.insert(word);
       }

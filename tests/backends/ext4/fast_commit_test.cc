@@ -2,6 +2,7 @@
 #include <cstring>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -9,6 +10,7 @@
 #include "backends/ext4/fast_commit_format.h"
 #include "backends/ext4/file.h"
 #include "backends/ext4/group.h"
+#include "backends/ext4/inode_record.h"
 #include "backends/ext4/journal_recovery.h"
 #include "dax/filesystem.h"
 #include "gmock/gmock.h"
@@ -113,9 +115,12 @@ std::vector<std::byte> NewDirectory() {
 class Ext4FastCommit : public testing::Test {
  protected:
   Ext4FastCommit()
-      : image_(Ext4Image::Make({"-b", "1024", "-J", "size=1"},
-                               {"mkdir d", "mkdir e", "mkdir old", "set_inode_field old flags 0"})
-                   .value()),
+      : Ext4FastCommit(
+            Ext4Image::Make({"-b", "1024", "-J", "size=1"},
+                            {"mkdir d", "mkdir e", "mkdir old", "set_inode_field old flags 0"})
+                .value()) {}
+  explicit Ext4FastCommit(Ext4Image image)
+      : image_(std::move(image)),
         journal_(JournalBuilder::Make(image_, {.has_fast_commits = true}).value()),
         inode_(static_cast<uint32_t>(
             ResolvePath(*image_.Open().value(), "/d", LastLink::kKeep).value())) {}
@@ -266,6 +271,93 @@ TEST_F(Ext4FastCommit, RefusesTheInodeThatItCannotChangeAndNoOther) {
   EXPECT_THAT(filesystem_->OpenFile(old),
               StatusIs(absl::StatusCode::kUnimplemented,
                        HasSubstr(absl::StrCat("ext4 inode ", old, ": to be changed"))));
+}
+
+// Directories inside their inodes.
+class Ext4InlineFastCommit : public Ext4FastCommit {
+ protected:
+  Ext4InlineFastCommit()
+      : Ext4FastCommit(Ext4Image::Make({"-b", "1024", "-J", "size=1", "-O", "inline_data"},
+                                       {"mkdir d", "mkdir e"})
+                           .value()) {}
+
+  bool IsInside(uint32_t inode) {
+    const auto file = filesystem_->OpenFile(inode).value();
+    return MappingAt(*file, &iomap::File::MapForRead, 0)->type == MappingType::kInline;
+  }
+  std::vector<std::string> Names(uint32_t inode) {
+    std::vector<std::string> names;
+    EXPECT_THAT(filesystem_->ReadDirectory(inode, 0,
+                                           [&](const DirectoryEntry& entry) {
+                                             names.emplace_back(entry.name);
+                                             return true;
+                                           }),
+                IsOk());
+    return names;
+  }
+};
+
+TEST_F(Ext4InlineFastCommit, LinksAndUnlinksNames) {
+  Records records;
+  records.Start()
+      .Name(kFastCommitLink, inode_, inode_ + 1, "one")
+      .Name(kFastCommitLink, inode_, inode_ + 1, "one")
+      .Name(kFastCommitLink, inode_, inode_ + 1, "two")
+      .Name(kFastCommitLink, inode_, inode_ + 1, "three")
+      .Name(kFastCommitUnlink, inode_, inode_ + 1, "two")
+      .Name(kFastCommitUnlink, inode_, inode_ + 1, "none")
+      .Tail();
+  ASSERT_THAT(Open(records), IsOk());
+  EXPECT_TRUE(IsInside(inode_));
+  EXPECT_THAT(Names(inode_), testing::ElementsAre("one", "three"));
+  EXPECT_EQ(LookUp("/d/three").value(), inode_ + 1);
+  EXPECT_EQ(filesystem_->LookUp(inode_, "..").value(), kRootInode);
+}
+
+TEST_F(Ext4InlineFastCommit, MovesNamesWithoutRoomToABlock) {
+  Records records;
+  records.Start();
+  std::vector<std::string> names;
+  for (int i = 0; i < 30; ++i) {
+    names.push_back(absl::StrCat("name-", i));
+    records.Name(kFastCommitLink, inode_, inode_ + 1, names.back());
+  }
+  records.Name(kFastCommitUnlink, inode_, inode_ + 1, names.front()).Tail();
+  names.erase(names.begin());
+  ASSERT_THAT(Open(records), IsOk());
+  EXPECT_FALSE(IsInside(inode_));
+  EXPECT_THAT(Names(inode_), testing::UnorderedElementsAreArray(names));
+  EXPECT_EQ(filesystem_->LookUp(inode_, "..").value(), kRootInode);
+  EXPECT_NE(BlockOf(0), 0u);
+}
+
+TEST_F(Ext4InlineFastCommit, MakesANewDirectoryAndTakesOverTheInode) {
+  // The record of an empty directory inside its inode: the first one's, as it stands.
+  const auto volume = image_.Volume().value();
+  const InodeRecord model = InodeRecord::Read(*volume, inode_).value();
+  const std::vector<std::byte> record(model.bytes().begin(), model.bytes().end());
+  constexpr uint32_t kNew = 40;
+  Records records;
+  records.Start()
+      .Inode(kNew, record)
+      .Name(kFastCommitCreate, inode_, kNew, "new")
+      .Name(kFastCommitLink, kNew, inode_ + 1, "in")
+      .Tail();
+  ASSERT_THAT(Open(records), IsOk());
+  EXPECT_TRUE(IsInside(kNew));
+  EXPECT_EQ(filesystem_->LookUp(kNew, "..").value(), inode_);
+  EXPECT_EQ(LookUp("/d/new/in").value(), inode_ + 1);
+
+  // As Linux: what the inode's own record says comes in place of the names of before.
+  Records later;
+  later.Start()
+      .Name(kFastCommitLink, inode_, inode_ + 1, std::string(200, 'n'))
+      .Name(kFastCommitLink, inode_, inode_ + 1, "gone")
+      .Inode(inode_, record)
+      .Tail();
+  ASSERT_THAT(Open(later), IsOk());
+  EXPECT_TRUE(IsInside(inode_));
+  EXPECT_THAT(Names(inode_), testing::IsEmpty());
 }
 
 TEST_F(Ext4FastCommit, TakesNoBlockOfAGroupWhoseBitmapIsDamaged) {
