@@ -11,12 +11,12 @@
 #include "backends/ext4/file.h"
 #include "backends/ext4/hashed_directory.h"
 #include "backends/ext4/inode_record.h"
+#include "backends/ext4/name_folding.h"
 #include "iomap/status_macros.h"
 
 namespace iomap::ext4 {
 namespace {
 
-using backends::CopyOut;
 using Bytes = absl::Span<const std::byte>;
 
 constexpr unsigned char kTypeDirectory = 2;
@@ -50,22 +50,19 @@ absl::StatusOr<DirectoryEditor> DirectoryEditor::Read(Volume& volume, BlockAlloc
                                                       ExtentEditor& extents, uint32_t number) {
   IOMAP_ASSIGN_OR_RETURN(const std::shared_ptr<File> file, File::Open(volume, number));
   const Inode& inode = file->parsed();
-  if (inode.has_flag(kInodeCasefold)) {
-    return absl::UnimplementedError(absl::StrCat(
-        "ext4 inode ", number, ": a directory that folds case, to be changed by a fast commit"));
-  }
   IOMAP_ASSIGN_OR_RETURN(const Directory directory, Directory::Open(volume, file));
   DirectoryEditor editor(volume, allocator, extents, number);
   editor.is_hashed_ = inode.has_flag(kInodeIndexed);
+  editor.folds_case_ = inode.has_flag(kInodeCasefold);
   for (uint64_t index = 0; index < directory.block_count(); ++index) {
     IOMAP_ASSIGN_OR_RETURN(const Bytes bytes, directory.Block(index));
     std::vector<std::byte> copy(bytes.begin(), bytes.end());  // what is checked is what is edited
-    IOMAP_RETURN_IF_ERROR(
-        ForEachEntry(volume, inode, EntrySpace{copy, index << volume.superblock().block_shift}, 0,
-                     [&](const RawEntry& entry) {
-                       editor.names_.try_emplace(std::string(entry.name), Name{entry.inode, index});
-                       return true;
-                     }));
+    IOMAP_RETURN_IF_ERROR(ForEachEntry(volume, inode,
+                                       EntrySpace{copy, index << volume.superblock().block_shift},
+                                       0, [&](const RawEntry& entry) {
+                                         editor.Note(entry.name, Name{entry.inode, index});
+                                         return true;
+                                       }));
     const bool is_index = IsIndexBlock(inode, index, copy);
     editor.blocks_.push_back(
         Block{.address = static_cast<uint64_t>(bytes.data() - volume.device().bytes().data()),
@@ -75,8 +72,24 @@ absl::StatusOr<DirectoryEditor> DirectoryEditor::Read(Volume& volume, BlockAlloc
   return editor;
 }
 
-uint32_t DirectoryEditor::Find(absl::string_view name) const {
+void DirectoryEditor::Note(absl::string_view name, const Name& meaning) {
+  names_.try_emplace(name, meaning);
+  if (folds_case_) {
+    folded_names_.try_emplace(FoldName(name), name);
+  }
+}
+
+DirectoryEditor::Names::const_iterator DirectoryEditor::Lookup(absl::string_view name) const {
   const auto found = names_.find(name);
+  if (found != names_.end() || !folds_case_) {
+    return found;
+  }
+  const auto folded = folded_names_.find(FoldName(name));
+  return folded == folded_names_.end() ? names_.end() : names_.find(folded->second);
+}
+
+uint32_t DirectoryEditor::Find(absl::string_view name) const {
+  const auto found = Lookup(name);
   return found == names_.end() ? 0 : found->second.inode;
 }
 
@@ -93,11 +106,14 @@ absl::Span<std::byte> DirectoryEditor::EntriesOf(Block& block) const {
 }
 
 absl::StatusOr<ByteRange> DirectoryEditor::Remove(absl::string_view name) {
-  const size_t index = names_.find(name)->second.block;
-  Block& block = blocks_[index];
+  const auto found = Lookup(name);
+  Block& block = blocks_[found->second.block];
   const uint32_t block_size = volume_->superblock().block_size;
-  RemoveDirectoryRecord(EntriesOf(block), block_size, name);
-  names_.erase(name);
+  RemoveDirectoryRecord(EntriesOf(block), block_size, found->first);
+  if (folds_case_) {
+    folded_names_.erase(FoldName(name));
+  }
+  names_.erase(found);
   block.most_room = block_size;
   return WriteBlock(block);
 }
@@ -120,13 +136,15 @@ absl::StatusOr<uint64_t> DirectoryEditor::HashedBlockOf(absl::string_view name) 
   IOMAP_ASSIGN_OR_RETURN(const Inode inode, ReadInode(*volume_, directory_));
   IOMAP_ASSIGN_OR_RETURN(
       const IndexWalk walk,
-      IndexWalk::Find(*volume_, inode, name, [this](uint64_t index) -> absl::StatusOr<Bytes> {
-        if (index >= blocks_.size()) {
-          return absl::DataLossError(absl::StrCat("ext4 inode ", directory_, ": directory block ",
-                                                  index, ", there are ", blocks_.size()));
-        }
-        return Bytes(blocks_[index].bytes);
-      }));
+      IndexWalk::Find(*volume_, inode, folds_case_ ? FoldName(name) : std::string(name),
+                      [this](uint64_t index) -> absl::StatusOr<Bytes> {
+                        if (index >= blocks_.size()) {
+                          return absl::DataLossError(absl::StrCat("ext4 inode ", directory_,
+                                                                  ": directory block ", index,
+                                                                  ", there are ", blocks_.size()));
+                        }
+                        return Bytes(blocks_[index].bytes);
+                      }));
   if (walk.leaf() >= blocks_.size() || blocks_[walk.leaf()].is_index) {
     return absl::DataLossError(absl::StrCat("ext4 inode ", directory_, ": directory block ",
                                             walk.leaf(), " cannot hold names"));
@@ -158,7 +176,7 @@ absl::StatusOr<ByteRange> DirectoryEditor::Add(absl::string_view name, uint32_t 
     IOMAP_ASSIGN_OR_RETURN(const size_t appended, AppendBlock());
     try_in(appended);
   }
-  names_.insert_or_assign(std::string(name), Name{inode, index});
+  Note(name, Name{inode, index});
   return WriteBlock(blocks_[index]);
 }
 

@@ -26,11 +26,12 @@ namespace iomap::ext4 {
 class DirectoryEditor {
  public:
   // Reads all blocks of a directory. `volume` and `extents`, the directory's own, outlive the
-  // editor. DataLoss for damage, Unimplemented for a directory that folds case.
+  // editor. DataLoss for damage.
   static absl::StatusOr<DirectoryEditor> Read(Volume& volume, BlockAllocator& allocator,
                                               ExtentEditor& extents, uint32_t directory);
 
-  // The inode of a name; 0 when there is none.
+  // The inode of a name; 0 when there is none. Where the directory folds case, the name may be
+  // stored in another spelling; Remove takes that one out.
   uint32_t Find(absl::string_view name) const;
 
   // `name` is not there yet. `type` is the directory entry's number for the file's type.
@@ -57,10 +58,14 @@ class DirectoryEditor {
     size_t block = 0;  // in blocks_
   };
 
+  using Names = absl::flat_hash_map<std::string, Name>;
+
   DirectoryEditor(Volume& volume, BlockAllocator& allocator, ExtentEditor& extents,
                   uint32_t directory)
       : volume_(&volume), allocator_(&allocator), extents_(&extents), directory_(directory) {}
 
+  void Note(absl::string_view name, const Name& meaning);
+  Names::const_iterator Lookup(absl::string_view name) const;
   absl::StatusOr<uint64_t> HashedBlockOf(absl::string_view name) const;
   // The part of a block that holds names.
   absl::Span<std::byte> EntriesOf(Block& block) const;
@@ -74,8 +79,11 @@ class DirectoryEditor {
   ExtentEditor* extents_;
   uint32_t directory_;
   bool is_hashed_ = false;
+  bool folds_case_ = false;
   std::vector<Block> blocks_;
-  absl::flat_hash_map<std::string, Name> names_;
+  Names names_;
+  // Where case is folded: the names as they are stored, by what FoldName makes of them.
+  absl::flat_hash_map<std::string, std::string> folded_names_;
 };
 
 }  // namespace iomap::ext4

@@ -141,6 +141,16 @@ class Ext4FastCommit : public testing::Test {
     const Mapping mapping = MappingAt(*file, &iomap::File::MapForRead, file_block * kBlock).value();
     return mapping.has_address() ? mapping.AddressOf(file_block * kBlock) / kBlock : 0;
   }
+  std::vector<std::string> Names(uint32_t inode) {
+    std::vector<std::string> names;
+    EXPECT_THAT(filesystem_->ReadDirectory(inode, 0,
+                                           [&](const DirectoryEntry& entry) {
+                                             names.emplace_back(entry.name);
+                                             return true;
+                                           }),
+                IsOk());
+    return names;
+  }
   absl::StatusOr<InodeNumber> LookUp(const std::string& path) {
     return ResolvePath(*filesystem_, path, LastLink::kKeep);
   }
@@ -285,16 +295,6 @@ class Ext4InlineFastCommit : public Ext4FastCommit {
     const auto file = filesystem_->OpenFile(inode).value();
     return MappingAt(*file, &iomap::File::MapForRead, 0)->type == MappingType::kInline;
   }
-  std::vector<std::string> Names(uint32_t inode) {
-    std::vector<std::string> names;
-    EXPECT_THAT(filesystem_->ReadDirectory(inode, 0,
-                                           [&](const DirectoryEntry& entry) {
-                                             names.emplace_back(entry.name);
-                                             return true;
-                                           }),
-                IsOk());
-    return names;
-  }
 };
 
 TEST_F(Ext4InlineFastCommit, LinksAndUnlinksNames) {
@@ -358,6 +358,33 @@ TEST_F(Ext4InlineFastCommit, MakesANewDirectoryAndTakesOverTheInode) {
   ASSERT_THAT(Open(later), IsOk());
   EXPECT_TRUE(IsInside(inode_));
   EXPECT_THAT(Names(inode_), testing::IsEmpty());
+}
+
+// Directories whose names' case does not count.
+class Ext4FoldingFastCommit : public Ext4FastCommit {
+ protected:
+  Ext4FoldingFastCommit()
+      : Ext4FastCommit(
+            Ext4Image::Make({"-b", "1024", "-J", "size=1", "-O", "casefold", "-E", "encoding=utf8"},
+                            {"mkdir d", "mkdir e", "set_inode_field d flags 0x40080000"})
+                .value()) {}
+};
+
+TEST_F(Ext4FoldingFastCommit, TakesSpellingsOfANameForOne) {
+  Records records;
+  records.Start()
+      .Name(kFastCommitLink, inode_, inode_ + 1, "One")
+      .Name(kFastCommitLink, inode_, inode_ + 1, "ONE")  // is there
+      .Name(kFastCommitLink, inode_, inode_ + 1, "stra\u00dfe")
+      .Name(kFastCommitLink, inode_, inode_ + 1, "kept")
+      .Name(kFastCommitLink, inode_, inode_ + 1, "two")
+      .Name(kFastCommitUnlink, inode_, inode_ + 1, "STRASSE")
+      .Name(kFastCommitUnlink, inode_, inode_ + 1, "TWO")
+      .Name(kFastCommitLink, inode_, inode_ + 1, "Two")
+      .Name(kFastCommitUnlink, inode_, inode_ + 1, "\xff")  // not UTF-8: itself alone
+      .Tail();
+  ASSERT_THAT(Open(records), IsOk());
+  EXPECT_THAT(Names(inode_), testing::UnorderedElementsAre("One", "kept", "Two"));
 }
 
 TEST_F(Ext4FastCommit, TakesNoBlockOfAGroupWhoseBitmapIsDamaged) {
