@@ -1,10 +1,8 @@
 #include "backends/ext4/directory_editor.h"
 
-#include <cstring>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "backends/endian.h"
 #include "backends/ext4/directory.h"
 #include "backends/ext4/directory_block.h"
 #include "backends/ext4/directory_records.h"
