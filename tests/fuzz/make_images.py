@@ -262,6 +262,28 @@ def dirty_ext4(features, journal_feature=None, journal_megabytes=1, **dirty):
     return make
 
 
+def ext4_journal_inline(image):
+    """Fast commits of names in directories that lie inside their inodes."""
+    block = 1024
+    make_ext4(image, 16, block, '^has_journal,^resize_inode,metadata_csum,64bit,inline_data')
+    run('tune2fs', '-j', '-J', 'size=4', image)
+    run('tune2fs', '-O', 'fast_commit', image)
+    with Mount(image) as root:
+        for name in ('one', 'two'):
+            os.mkdir(f'{root}/{name}')
+            for file in ('old', 'kept', 'k'):
+                write_zeros(f'{root}/{name}/{file}', 0, 100)
+        os.sync()
+        os.rename(f'{root}/one/old', f'{root}/two/moved')
+        os.unlink(f'{root}/two/old')
+        os.mkdir(f'{root}/one/new')
+        for name in ('one/a', 'two/b', 'one/new/c', 'two/d', 'e', 'one/new/f'):
+            with open(f'{root}/{name}', 'wb') as file:
+                file.write(bytes(2000))
+                os.fsync(file.fileno())
+        shut_down(root, NO_FLUSH)
+
+
 def make_xfs(image, megabytes, *options):
     os.truncate(os.open(image, os.O_CREAT | os.O_RDWR), megabytes << 20)
     run('mkfs.xfs', '--unsupported', '-q', '-f', *options, image)
@@ -375,6 +397,7 @@ IMAGES = {
     'ext4_journal_orphans': dirty_ext4('metadata_csum,64bit', 'orphan_file', orphan=True),
     'ext4_journal_pointers': dirty_ext4('^extents,^metadata_csum,^64bit', orphan=True),
     'ext4_journal_fast_commit': dirty_ext4('metadata_csum,64bit', 'fast_commit', 4, how=NO_FLUSH),
+    'ext4_journal_inline': ext4_journal_inline,
     'xfs_block_1024': xfs_block_1024,
     'xfs_block_4096': xfs_block_4096,
     'xfs_v4': xfs_v4,
