@@ -42,6 +42,12 @@ class LogRing {
   }
 
   uint32_t CycleOf(uint32_t block) const;
+  // Brings the head of a block near, if there is such a block.
+  void Prefetch(uint32_t block) const {
+    if (block < block_count_) {
+      __builtin_prefetch(BlockAt(block));
+    }
+  }
   bool BeginsRecord(uint32_t block) const;
 
   // The record that begins at `block`, which BeginsRecord. DataLoss when its header contradicts
