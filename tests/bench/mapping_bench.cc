@@ -171,31 +171,79 @@ void RegisterEnumerations(const BenchImage& image) {
 
 // --- The first pass: nothing of the file is known, all that has a checksum is verified.
 
-void RegisterFirstPasses(BenchImage& image) {
-  const std::string prefix = absl::StrCat("first pass/", image.backend(), "/");
-  Register(prefix + "iomap", [&image](benchmark::State& state) -> absl::Status {
-    return TimeEnumerations(state, [&]() -> absl::StatusOr<size_t> {
-      IOMAP_ASSIGN_OR_RETURN(const std::unique_ptr<dax::Filesystem> filesystem, image.Open());
-      IOMAP_ASSIGN_OR_RETURN(const std::shared_ptr<File> file,
-                             OpenByName(*filesystem, BenchImage::kFragmented));
-      return CountMapped(*file);
-    });
-  });
-  Register(prefix + "kernel FIEMAP", [&image](benchmark::State& state) -> absl::Status {
-    for (auto iteration : state) {
-      (void)iteration;
+// A newly opened file of a newly opened file system; nothing when destroyed.
+struct OpenedFile {
+  std::unique_ptr<dax::Filesystem> filesystem;
+  std::shared_ptr<File> file;
+};
+
+absl::StatusOr<OpenedFile> OpenFragmented(const BenchImage& image) {
+  OpenedFile opened;
+  IOMAP_ASSIGN_OR_RETURN(opened.filesystem, image.Open());
+  IOMAP_ASSIGN_OR_RETURN(opened.file, OpenByName(*opened.filesystem, BenchImage::kFragmented));
+  return opened;
+}
+
+// Times the first enumeration of a file after opening it, and with `and_open` the opening and the
+// closing of file and file system too.
+absl::Status TimeFirstPasses(benchmark::State& state, const BenchImage& image, bool and_open) {
+  for (auto iteration : state) {
+    (void)iteration;
+    if (!and_open) {
       state.PauseTiming();
-      IOMAP_RETURN_IF_ERROR(image.MountAgain());
-      IOMAP_ASSIGN_OR_RETURN(const FileDescriptor file,
-                             image.OpenInKernel(BenchImage::kFragmented));
-      KernelFiemap fiemap(file.get(), kFiemapExtents);
-      state.ResumeTiming();
-      IOMAP_ASSIGN_OR_RETURN(const size_t extents, fiemap.CountExtents());
-      benchmark::DoNotOptimize(extents);
     }
-    state.counters["extents"] = kExtents;
-    return absl::OkStatus();
-  });
+    {
+      IOMAP_ASSIGN_OR_RETURN(const OpenedFile opened, OpenFragmented(image));
+      if (!and_open) {
+        state.ResumeTiming();
+      }
+      IOMAP_ASSIGN_OR_RETURN(const size_t extents, CountMapped(*opened.file));
+      if (extents != kExtents) {
+        return absl::InternalError(absl::StrCat(extents, " extents, not ", kExtents));
+      }
+      if (!and_open) {
+        state.PauseTiming();
+      }
+    }
+    if (!and_open) {
+      state.ResumeTiming();
+    }
+  }
+  return absl::OkStatus();
+}
+
+// The same of the kernel: with `and_open`, it unmounts and mounts too.
+absl::Status TimeKernelFirstPasses(benchmark::State& state, BenchImage& image, bool and_open) {
+  for (auto iteration : state) {
+    (void)iteration;
+    if (!and_open) {
+      state.PauseTiming();
+    }
+    IOMAP_RETURN_IF_ERROR(image.MountAgain());
+    IOMAP_ASSIGN_OR_RETURN(const FileDescriptor file, image.OpenInKernel(BenchImage::kFragmented));
+    KernelFiemap fiemap(file.get(), kFiemapExtents);
+    if (!and_open) {
+      state.ResumeTiming();
+    }
+    IOMAP_ASSIGN_OR_RETURN(const size_t extents, fiemap.CountExtents());
+    if (extents != kExtents) {
+      return absl::InternalError(absl::StrCat(extents, " extents, not ", kExtents));
+    }
+  }
+  return absl::OkStatus();
+}
+
+void RegisterFirstPasses(BenchImage& image) {
+  for (const bool and_open : {false, true}) {
+    const std::string prefix =
+        absl::StrCat(and_open ? "open and first pass/" : "first pass/", image.backend(), "/");
+    Register(prefix + "iomap", [&image, and_open](benchmark::State& state) {
+      return TimeFirstPasses(state, image, and_open);
+    });
+    Register(prefix + "kernel FIEMAP", [&image, and_open](benchmark::State& state) {
+      return TimeKernelFirstPasses(state, image, and_open);
+    });
+  }
 }
 
 // --- get_block against iomap: a call a block, or a call a range.

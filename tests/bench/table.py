@@ -24,6 +24,8 @@ WANTED = [
     ('enumeration', 'xfs', 'kernel FIEMAP', None),
     ('first pass', 'ext4', 'kernel FIEMAP', 10),
     ('first pass', 'xfs', 'kernel FIEMAP', 10),
+    ('open and first pass', 'ext4', 'kernel FIEMAP', None),
+    ('open and first pass', 'xfs', 'kernel FIEMAP', None),
     ('contiguous 1 GiB', 'ext4', 'get_block', None),
     ('contiguous 1 GiB', 'xfs', 'get_block', None),
     ('write of 1 MiB', 'ext4', 'get_block', None),

@@ -6,7 +6,6 @@ test. A stage that fails does not keep the others from running.
 
 import argparse
 import collections
-import concurrent.futures
 import os
 import re
 import shlex
@@ -16,13 +15,13 @@ import textwrap
 import time
 
 import changed_sources
+import clang_tidy
 import ctest_results
 import fuzz
 
 JUNIT_FOLDER = 'build/check'
 ALLOWED_SKIPS = 'tests/allowed_skips.txt'
 CLANG_FORMAT = 'clang-format-14'
-CLANG_TIDY = 'clang-tidy-14'
 # Of fuzzing, for each backend; they run at once. The corpus, which comes first, takes up to half.
 FUZZ_SECONDS = 60
 LONG_FUZZ_SECONDS = 600
@@ -127,20 +126,13 @@ def check_format(report):
 
 
 def check_clang_tidy(report, everything):
-    """clang-tidy finds nothing, in as many processes as there are processors."""
+    """clang-tidy finds nothing."""
     sources, words = changed_sources.sources_to_tidy(everything)
     print(f'clang-tidy on {words}: {len(sources)} sources', flush=True)
-
-    def findings_in(source):
-        command = [CLANG_TIDY, '-p', 'build/dev', '--quiet', source]
-        return subprocess.run(command, check=False, capture_output=True, text=True)
-
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        for source, done in zip(sources, pool.map(findings_in, sources)):
-            if done.returncode != 0:
-                print(done.stdout or done.stderr, flush=True)
-            report.add(f'clang-tidy: {source}', done.returncode == 0,
-                       f'{CLANG_TIDY} -p build/dev --quiet {source}')
+    for source, said in clang_tidy.findings(sources):
+        if said:
+            print(said, flush=True)
+        report.add(f'clang-tidy: {source}', not said, shlex.join(clang_tidy.command(source)))
 
 
 def fuzz_backends(report, seconds):
