@@ -164,9 +164,10 @@ def shut_down(root, how):
 
 
 def leave_dirty(image, block, *, options=(), how=FLUSH_LOG, has_clones=False, orphan=False,
-                busy=False):
+                busy=False, commits_before=0):
     """Changes the image and stops it as a power cut would; `busy`: amid more changes."""
     with Mount(image, options) as root:
+        commit_often(root, commits_before)
         change(root, block, has_clones)
         kept = os.open(f'{root}/sparse', os.O_RDWR) if orphan else None
         if orphan:
@@ -247,7 +248,15 @@ def ext4_two_levels(image):
         make_directory(f'{root}/many', 420, 250)
 
 
-def dirty_ext4(features, journal_feature=None, journal_megabytes=1, **dirty):
+def commit_often(root, times):
+    """Moves the head of the journal on."""
+    for i in range(times):
+        os.mknod(f'{root}/{i}')
+        os.sync()
+        os.unlink(f'{root}/{i}')
+
+
+def dirty_ext4(features, journal_feature=None, journal_megabytes=1, commits_before=0, **dirty):
     def make(image):
         block = 1024
         make_ext4(image, 16, block, f'^has_journal,^resize_inode,{features}',
@@ -258,7 +267,7 @@ def dirty_ext4(features, journal_feature=None, journal_megabytes=1, **dirty):
         run('tune2fs', '-j', '-J', f'size={journal_megabytes}', image)
         if journal_feature is not None:
             run('tune2fs', '-O', journal_feature, image)
-        leave_dirty(image, block, **dirty)
+        leave_dirty(image, block, commits_before=commits_before, **dirty)
     return make
 
 
@@ -397,6 +406,8 @@ IMAGES = {
     'ext4_journal_orphans': dirty_ext4('metadata_csum,64bit', 'orphan_file', orphan=True),
     'ext4_journal_pointers': dirty_ext4('^extents,^metadata_csum,^64bit', orphan=True),
     'ext4_journal_fast_commit': dirty_ext4('metadata_csum,64bit', 'fast_commit', 4, how=NO_FLUSH),
+    # The journal of 1,024 blocks wraps.
+    'ext4_journal_wrapped': dirty_ext4('metadata_csum,64bit', commits_before=98, how=NO_FLUSH),
     'ext4_journal_inline': ext4_journal_inline,
     'xfs_block_1024': xfs_block_1024,
     'xfs_block_4096': xfs_block_4096,

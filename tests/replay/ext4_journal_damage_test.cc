@@ -98,6 +98,7 @@ TEST_P(Ext4JournalDamage, IsAnErrorOrReadOn) {
             << std::chrono::duration_cast<std::chrono::milliseconds>(tally.slowest).count()
             << " ms\n";
   EXPECT_GT(tally.cases, 0);
+  EXPECT_GT(tally.replayed, 0);
 }
 
 // Recipes whose journals have everything: tags with checksums and without, revokes, fast commits,
