@@ -1,8 +1,10 @@
 # The compiler settings that every target of the project shares, and the one way to add a library.
 
 add_library(iomap_settings INTERFACE)
-target_include_directories(iomap_settings INTERFACE ${PROJECT_SOURCE_DIR})
-target_compile_options(iomap_settings INTERFACE -Wall -Wextra -Werror)
+target_include_directories(iomap_settings INTERFACE
+  $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}> $<INSTALL_INTERFACE:${IOMAP_INSTALL_HEADERS}>)
+target_compile_features(iomap_settings INTERFACE cxx_std_20)
+target_compile_options(iomap_settings INTERFACE $<BUILD_INTERFACE:-Wall;-Wextra;-Werror>)
 if(IOMAP_SANITIZE)
   target_compile_options(iomap_settings INTERFACE -fsanitize=${IOMAP_SANITIZE}
                          -fno-sanitize-recover=all -fno-omit-frame-pointer)
@@ -12,6 +14,7 @@ if(IOMAP_SANITIZE)
     target_compile_options(iomap_settings INTERFACE -Wno-tsan)
   endif()
 endif()
+
 # iomap_library(NAME SOURCES a.cc ... DEPENDS target ...) adds a static library NAME.
 function(iomap_library name)
   cmake_parse_arguments(PARSE_ARGV 1 library "" "" "SOURCES;DEPENDS")

@@ -98,7 +98,7 @@ class Filesystem {
   virtual absl::StatusOr<InodeNumber> LookUp(InodeNumber directory, absl::string_view name) = 0;
 
   // Calls `entry` for each entry but "." and "..", in the order of the medium, from `cookie` on (0:
-  // from the first), until it returns false.
+  // from the first), until it returns false. No lock is held: it may call the file system.
   virtual absl::Status ReadDirectory(InodeNumber directory, uint64_t cookie,
                                      absl::FunctionRef<bool(const DirectoryEntry&)> entry) = 0;
 
@@ -108,16 +108,16 @@ class Filesystem {
   // Opened twice at a time, the same File.
   virtual absl::StatusOr<std::shared_ptr<File>> Open(InodeNumber inode) = 0;
 
-  // Makes an empty file or directory, as `mode` (as in st_mode) says, and gives its number.
-  // AlreadyExists when the name is taken.
+  // Makes an empty file or directory, as `mode` (as in st_mode) says, and gives its number: or
+  // AlreadyExists when the name is taken, InvalidArgument when it is none ("", ".", "..", "a/b").
   virtual absl::StatusOr<InodeNumber> Create(InodeNumber directory, absl::string_view name,
                                              uint32_t mode);
   virtual absl::StatusOr<InodeNumber> MakeSymbolicLink(InodeNumber directory,
                                                        absl::string_view name,
                                                        absl::string_view target);
 
-  // Removes a name, of an empty directory too. The file behind the last one lives on while it is
-  // open.
+  // Removes a name, of an empty directory too; FailedPrecondition for one that is not. The file
+  // behind the last name lives on while it is open.
   virtual absl::Status Unlink(InodeNumber directory, absl::string_view name);
 
   // sync(2): File::Fsync of every file.

@@ -100,18 +100,23 @@ absl::StatusOr<InodeNumber> Filesystem::LookUp(InodeNumber directory, absl::stri
 
 absl::Status Filesystem::ReadDirectory(InodeNumber directory, uint64_t cookie,
                                        absl::FunctionRef<bool(const DirectoryEntry&)> entry) {
-  const MutexLock lock(names_mutex_);
-  IOMAP_ASSIGN_OR_RETURN(const Inode* const inode, FindDirectory(directory));
-  uint64_t index = 0;
-  for (const auto& [name, number] : inode->names) {
-    ++index;
-    if (index <= cookie) {
-      continue;
+  struct Listed {
+    std::string name;
+    InodeNumber inode;
+    FileType type;
+  };
+  std::vector<Listed> all;  // copied, since `entry` is called without the lock
+  {
+    const MutexLock lock(names_mutex_);
+    IOMAP_ASSIGN_OR_RETURN(const Inode* const inode, FindDirectory(directory));
+    for (const auto& [name, number] : inode->names) {
+      all.push_back({name, number, FileTypeOfMode(inodes_.at(number)->mode)});
     }
-    if (!entry(DirectoryEntry{.name = name,
-                              .inode = number,
-                              .type = FileTypeOfMode(inodes_.at(number)->mode),
-                              .next_cookie = index})) {
+  }
+  for (uint64_t index = cookie; index < all.size(); ++index) {
+    const Listed& one = all[index];
+    if (!entry(DirectoryEntry{
+            .name = one.name, .inode = one.inode, .type = one.type, .next_cookie = index + 1})) {
       break;
     }
   }

@@ -1,13 +1,10 @@
 // What it costs to ask where a file's bytes are: the project, its peers and the raw tree, in one
 // run. tools/bench runs it and prints the ratios.
-//
-// A benchmark is named QUESTION/FORMAT/WHO; table.py reads these names.
 
 #include <benchmark/benchmark.h>
 
 #include <cstdio>
 #include <cstdlib>
-#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -22,6 +19,7 @@
 #include "tests/bench/ext2fs_file.h"
 #include "tests/bench/kernel_fiemap.h"
 #include "tests/bench/raw_tree.h"
+#include "tests/bench/registration.h"
 #include "tests/support/skip.h"
 
 namespace iomap::tests {
@@ -32,17 +30,6 @@ constexpr uint64_t kFileBlocks = uint64_t{2} * kExtents;  // a hole before each 
 constexpr uint32_t kFiemapExtents = 4096;                 // that one call has room for
 constexpr uint64_t kGiB = uint64_t{1} << 30;
 constexpr uint64_t kMiB = uint64_t{1} << 20;
-
-using Body = std::function<absl::Status(benchmark::State&)>;
-
-void Register(const std::string& name, Body body) {
-  benchmark::RegisterBenchmark(name.c_str(), [body = std::move(body)](benchmark::State& state) {
-    const absl::Status status = body(state);
-    if (!status.ok()) {
-      state.SkipWithError(status.ToString().c_str());
-    }
-  });
-}
 
 // The blocks that look-ups ask for: the same sequence for everybody.
 class RandomBlocks {

@@ -96,34 +96,21 @@ TEST(RecordingDevice, RefusesWhatLiesPastItsEnd) {
   EXPECT_TRUE(device->trace().empty());
 }
 
-// The mail thread's own question: which of the ways to write rely on what REQ_FLUSH does?
-class WaysToWrite : public testing::TestWithParam<PmemNamespace::FlushMode> {};
-
-TEST_P(WaysToWrite, NeedAFlushOfTheWholeNamespaceForStoresThroughAMappingAlone) {
-  const PmemNamespace::FlushMode mode = GetParam();
-  const auto device = MakeDevice();
-  PmemNamespace pmem(*device, mode);
-  const bool drains = mode != PmemNamespace::FlushMode::kNothing;
-
-  // Through the device: durable on return, unless the device ignores all flushes.
-  ASSERT_THAT(pmem.RwBytes(0, Bytes(64, 1)), IsOk());
-  EXPECT_EQ(IsGuaranteed(*device, {0, 64}, 1), drains);
-  ASSERT_THAT(pmem.RwPage(1, Bytes(4096, 2)), IsOk());
-  EXPECT_EQ(IsGuaranteed(*device, {4096, 4096}, 2), drains);
-  ASSERT_THAT(pmem.MakeRequest(128, Bytes(64, 3)), IsOk());
-  EXPECT_EQ(IsGuaranteed(*device, {128, 64}, 3), drains);
-
-  // Through a mapping: a store that nobody has flushed.
-  ASSERT_THAT(device->Write(8192, Bytes(64, 4)), IsOk());
-  EXPECT_FALSE(IsGuaranteed(*device, {8192, 64}, 4));
-  ASSERT_THAT(pmem.Flush(), IsOk());
-  EXPECT_EQ(IsGuaranteed(*device, {8192, 64}, 4), mode == PmemNamespace::FlushMode::kBigHammer);
+TEST(PmemNamespace, MakesEachRequestDurableUnlessItIgnoresFlushes) {
+  for (const PmemNamespace::FlushMode mode :
+       {PmemNamespace::FlushMode::kTrailingDrain, PmemNamespace::FlushMode::kBigHammer,
+        PmemNamespace::FlushMode::kNothing}) {
+    const auto device = MakeDevice();
+    PmemNamespace pmem(*device, mode);
+    const bool drains = mode != PmemNamespace::FlushMode::kNothing;
+    ASSERT_THAT(pmem.RwBytes(0, Bytes(64, 1)), IsOk());
+    EXPECT_EQ(IsGuaranteed(*device, {0, 64}, 1), drains);
+    ASSERT_THAT(pmem.RwPage(1, Bytes(4096, 2)), IsOk());
+    EXPECT_EQ(IsGuaranteed(*device, {4096, 4096}, 2), drains);
+    ASSERT_THAT(pmem.MakeRequest(128, Bytes(64, 3)), IsOk());
+    EXPECT_EQ(IsGuaranteed(*device, {128, 64}, 3), drains);
+  }
 }
-
-INSTANTIATE_TEST_SUITE_P(Modes, WaysToWrite,
-                         testing::Values(PmemNamespace::FlushMode::kTrailingDrain,
-                                         PmemNamespace::FlushMode::kBigHammer,
-                                         PmemNamespace::FlushMode::kNothing));
 
 TEST(PmemNamespace, MakesOneRequestDurableWithFuaWhereOthersWaitForAFlush) {
   const auto device = MakeDevice();

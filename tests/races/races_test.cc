@@ -16,14 +16,18 @@
 #include "gtest/gtest.h"
 #include "tests/races/mistaken_address_space.h"
 #include "tests/races/scenarios.h"
+#include "tests/support/environment.h"
 #include "tools/schedule/exploration.h"
 
 namespace iomap::tests {
 namespace {
 
+using schedule::ExplorationOptions;
 using schedule::ExplorationResult;
 
 constexpr uint64_t kMostRuns = 200'000;
+// Without reduction, of each scenario; most have more. IOMAP_RACES_EVERY gives another number.
+constexpr uint64_t kMostRunsOfEvery = 2'000;
 constexpr uint64_t kMostRunsToAMistake = 4'000;
 
 std::string RerunLine(const std::string& scenario, const std::string& mistake,
@@ -32,18 +36,32 @@ std::string RerunLine(const std::string& scenario, const std::string& mistake,
                       " build/dev/tests/races/races_tests --gtest_filter=Races.Rerun");
 }
 
-class CommonRaces : public testing::TestWithParam<NamedScenario> {};
+class CommonRaces : public testing::TestWithParam<NamedScenario> {
+ protected:
+  // Explores the scenario, which is as it should be, and prints how much there was to do.
+  static ExplorationResult ExploreAll(const char* how, const ExplorationOptions& options) {
+    const MistakeScope none(std::nullopt);
+    ExplorationResult result = Explore(GetParam().make, options);
+    EXPECT_EQ(result.failed_runs, 0) << result.first_failure << "\n"
+                                     << RerunLine(GetParam().name, "none", result.first_schedule);
+    std::printf("%s, %s: %s%llu interleavings, %llu of them redundant, at most %llu steps\n",
+                GetParam().name.c_str(), how, result.complete ? "" : "more than ",
+                static_cast<unsigned long long>(result.runs),
+                static_cast<unsigned long long>(result.redundant_runs),
+                static_cast<unsigned long long>(result.longest_run));
+    return result;
+  }
+};
 
 TEST_P(CommonRaces, AreAsTheyShouldBeInEachClassOfInterleavings) {
-  const MistakeScope none(std::nullopt);
-  const ExplorationResult result = Explore(GetParam().make, {.most_runs = kMostRuns});
-  EXPECT_EQ(result.failed_runs, 0) << result.first_failure << "\n"
-                                   << RerunLine(GetParam().name, "none", result.first_schedule);
-  EXPECT_TRUE(result.complete);
-  std::printf("%s: %llu interleavings, %llu of them redundant, at most %llu steps\n",
-              GetParam().name.c_str(), static_cast<unsigned long long>(result.runs),
-              static_cast<unsigned long long>(result.redundant_runs),
-              static_cast<unsigned long long>(result.longest_run));
+  EXPECT_TRUE(ExploreAll("reduced", {.most_runs = kMostRuns}).complete);
+}
+
+TEST_P(CommonRaces, AreAsTheyShouldBeInTheFirstOfAllInterleavings) {
+  const uint64_t most_runs = NumberFromEnvironment("IOMAP_RACES_EVERY", kMostRunsOfEvery);
+  const ExplorationResult result =
+      ExploreAll("every", {.method = ExplorationOptions::Method::kEvery, .most_runs = most_runs});
+  EXPECT_TRUE(result.complete || result.runs == most_runs) << result.runs;
 }
 
 INSTANTIATE_TEST_SUITE_P(Scenarios, CommonRaces, testing::ValuesIn(CommonScenarios()),

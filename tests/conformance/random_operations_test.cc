@@ -1,7 +1,5 @@
-// The reference backend against a model that is a vector of bytes for each file: every operation,
+// A backend against a model that is a vector of bytes for each file: every operation that it has,
 // in random orders, with loads and stores through mappings in between.
-
-#include <sys/stat.h>
 
 #include <algorithm>
 #include <memory>
@@ -10,83 +8,75 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "backends/ram/filesystem.h"
 #include "dax/io.h"
-#include "dax/memory_device.h"
 #include "dax/soft_mapping.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "iomap/for_each_mapping.h"
-#include "tests/support/rerun.h"
+#include "tests/conformance/conformance.h"
+#include "tests/conformance/contents.h"
+#include "tests/support/skip.h"
 #include "tests/support/status_matchers.h"
 
-namespace iomap::ram {
+namespace iomap::conformance {
 namespace {
 
 using ::iomap::tests::IsOk;
 
 constexpr uint64_t kLargestSize = 3 * dax::kHugePageBytes;
-constexpr size_t kFiles = 2;
+constexpr uint64_t kSeeds = 8;
 
 // One file and what it should hold.
 struct Subject {
-  std::shared_ptr<dax::File> file;
-  std::unique_ptr<dax::SoftMapping> mapping;
-  std::unique_ptr<dax::SoftMapping> alias;  // with huge pages
-  std::vector<std::byte> model;
+  std::shared_ptr<dax::File> file = {};
+  std::unique_ptr<dax::SoftMapping> mapping = {};  // these two with kDax
+  std::unique_ptr<dax::SoftMapping> alias = {};    // with huge pages
+  std::vector<std::byte> model = {};
 };
 
 class RandomRun {
  public:
-  explicit RandomRun(uint64_t seed) : random_(seed) {
-    dax::DeviceSet devices;
-    devices.push_back(std::make_unique<dax::MemoryDevice>(std::vector<std::byte>(32 << 20)));
-    ram_ = *Filesystem::Make(std::move(devices));
-    for (size_t i = 0; i < kFiles; ++i) {
-      const InodeNumber inode = *ram_->Create(ram_->root(), absl::StrCat("f", i), S_IFREG | 0644);
-      Subject& subject = subjects_[i];
-      subject.file = *ram_->OpenFile(inode);
-      subject.mapping = std::make_unique<dax::SoftMapping>(subject.file);
-      subject.alias = std::make_unique<dax::SoftMapping>(
-          subject.file, dax::SoftMapping::Options{.largest_page = dax::PageSize::kHuge});
+  RandomRun(uint64_t seed, Capability capabilities, std::vector<std::shared_ptr<dax::File>> files)
+      : random_(seed), capabilities_(capabilities) {
+    for (std::shared_ptr<dax::File>& file : files) {
+      Subject& subject = subjects_.emplace_back();
+      subject.file = std::move(file);
+      if (Has(Capability::kDax)) {
+        subject.mapping = std::make_unique<dax::SoftMapping>(subject.file);
+        subject.alias = std::make_unique<dax::SoftMapping>(
+            subject.file, dax::SoftMapping::Options{.largest_page = dax::PageSize::kHuge});
+      }
     }
   }
 
   // Does one random operation, on the file and on the model.
   void Step() {
-    Subject& subject = subjects_[Below(kFiles)];
+    Subject& subject = subjects_[Below(subjects_.size())];
     switch (Below(14)) {
       case 0:
       case 1:
-        return Write(subject);
       case 2:
+        return Has(Capability::kDax) ? Store(subject) : Write(subject);
       case 3:
+        return Has(Capability::kSetSize) ? SetSize(subject) : Write(subject);
       case 4:
-        return Store(subject);
+        return Has(Capability::kAllocate) ? Allocate(subject) : Write(subject);
       case 5:
-        return SetSize(subject);
+        return Has(Capability::kPunchHole) ? Punch(subject) : Write(subject);
       case 6:
-        return Allocate(subject);
+        return Has(Capability::kZeroRange) ? ZeroRange(subject) : Write(subject);
       case 7:
-        return Punch(subject);
+        return Has(Capability::kShiftRange) ? Collapse(subject) : Write(subject);
       case 8:
-        return ZeroRange(subject);
+        return Has(Capability::kShiftRange) ? Insert(subject) : Write(subject);
       case 9:
-        return Collapse(subject);
+        return Has(Capability::kShare) ? Clone(subject, subjects_[Below(subjects_.size())])
+                                       : Write(subject);
       case 10:
-        return Insert(subject);
+        return Has(Capability::kShare) ? Unshare(subject) : Write(subject);
       case 11:
-        return Clone(subject, subjects_[Below(kFiles)]);
-      case 12:
-        Note("unshare");
-        EXPECT_THAT(subject.file->Fallocate(FallocateMode::kUnshareRange, {0, kLargestSize}),
-                    IsOk());
-        return;
+        return Fsync(subject);
       default:
-        Note("fsync");
-        EXPECT_THAT(subject.file->Fsync(ByteRange::All(), SyncKind::kFile), IsOk());
-        EXPECT_FALSE(subject.file->address_space().MayBeDirty());
-        return;
+        return Write(subject);
     }
   }
 
@@ -98,6 +88,9 @@ class RandomRun {
       ASSERT_EQ(*dax::Read(*subject.file, 0, absl::MakeSpan(read)), subject.model.size());
       read.resize(subject.model.size());
       ExpectModel(subject, read, "read");
+      if (!Has(Capability::kDax)) {
+        continue;
+      }
       ASSERT_THAT(subject.mapping->Load(0, absl::MakeSpan(read)), IsOk());
       ExpectModel(subject, read, "mapping");
       ASSERT_THAT(subject.alias->Load(0, absl::MakeSpan(read)), IsOk());
@@ -108,6 +101,8 @@ class RandomRun {
   const std::string& log() const { return log_; }
 
  private:
+  bool Has(Capability capability) const { return HasCapability(capabilities_, capability); }
+
   uint64_t Below(uint64_t limit) { return random_() % limit; }
 
   void Note(absl::string_view what) { absl::StrAppend(&log_, what, "\n"); }
@@ -153,17 +148,12 @@ class RandomRun {
     }
   }
 
-  void Put(Subject& subject, uint64_t offset, const std::vector<std::byte>& bytes) {
-    subject.model.resize(std::max<uint64_t>(subject.model.size(), offset + bytes.size()));
-    std::copy(bytes.begin(), bytes.end(), subject.model.begin() + static_cast<int64_t>(offset));
-  }
-
   void Write(Subject& subject) {
     const ByteRange range = RandomRange(kLargestSize);
     Note(absl::StrCat("write ", subject.file->inode(), " ", range.offset, " ", range.length));
     const std::vector<std::byte> bytes = RandomBytes(range.length);
     EXPECT_THAT(dax::Write(*subject.file, range.offset, bytes), IsOk());
-    Put(subject, range.offset, bytes);
+    Put(subject.model, range.offset, bytes);
   }
 
   void Store(Subject& subject) {
@@ -175,7 +165,7 @@ class RandomRun {
     const std::vector<std::byte> bytes = RandomBytes(range.length);
     dax::SoftMapping& mapping = Below(2) == 0 ? *subject.mapping : *subject.alias;
     EXPECT_THAT(mapping.Store(range.offset, bytes), IsOk());
-    Put(subject, range.offset, bytes);
+    Put(subject.model, range.offset, bytes);
   }
 
   void SetSize(Subject& subject) {
@@ -196,6 +186,17 @@ class RandomRun {
     if (!keep) {
       subject.model.resize(std::max<uint64_t>(subject.model.size(), range.end()));
     }
+  }
+
+  void Unshare(Subject& subject) {
+    Note(absl::StrCat("unshare ", subject.file->inode()));
+    EXPECT_THAT(subject.file->Fallocate(FallocateMode::kUnshareRange, {0, kLargestSize}), IsOk());
+  }
+
+  void Fsync(Subject& subject) {
+    Note(absl::StrCat("fsync ", subject.file->inode()));
+    EXPECT_THAT(subject.file->Fsync(ByteRange::All(), SyncKind::kFile), IsOk());
+    EXPECT_FALSE(subject.file->address_space().MayBeDirty());
   }
 
   void FillWithZeroes(Subject& subject, const ByteRange& range) {
@@ -266,29 +267,34 @@ class RandomRun {
     if (status.ok()) {
       const auto first = source.model.begin() + static_cast<int64_t>(from.offset);
       const std::vector<std::byte> bytes(first, first + static_cast<int64_t>(target.length));
-      Put(subject, to, bytes);
+      Put(subject.model, to, bytes);
     }
   }
 
   std::mt19937_64 random_;
-  std::unique_ptr<Filesystem> ram_;
-  Subject subjects_[kFiles];
+  const Capability capabilities_;
+  std::vector<Subject> subjects_;
   std::string log_;
 };
 
-TEST(RamRandomOperations, GiveWhatAModelGives) {
-  for (uint64_t seed = tests::Seed(); seed < tests::Seed() + 8; ++seed) {
-    SCOPED_TRACE(absl::StrCat(tests::RerunLine(), " (seed ", seed, ")"));
-    RandomRun run(seed);
+// --gtest_random_seed, or 1.
+uint64_t FirstSeed() { return static_cast<uint64_t>(std::max(1, GTEST_FLAG_GET(random_seed))); }
+
+TEST_P(Conformance, RandomOperationsGiveWhatAModelGives) {
+  IOMAP_SKIP_IF(MakeFor({}));
+  for (uint64_t seed = FirstSeed(); seed < FirstSeed() + kSeeds; ++seed) {
+    SCOPED_TRACE(absl::StrCat("seed ", seed, ": again with --gtest_random_seed=", seed));
+    ASSERT_EQ(MakeFor({}), "");
+    RandomRun run(seed, filesystem().info()->capabilities, {MakeFile("a"), MakeFile("b")});
     for (int step = 0; step < 60; ++step) {
       run.Step();
       if (step % 4 == 3) {
         run.Check();
       }
-      ASSERT_FALSE(testing::Test::HasFailure()) << run.log();
+      ASSERT_FALSE(HasFailure()) << run.log();
     }
   }
 }
 
 }  // namespace
-}  // namespace iomap::ram
+}  // namespace iomap::conformance

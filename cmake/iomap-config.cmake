@@ -1,0 +1,20 @@
+# find_package(iomap [COMPONENTS conformance])
+include(CMakeFindDependencyMacro)
+find_dependency(absl CONFIG)
+find_dependency(PkgConfig)
+pkg_check_modules(PMEM REQUIRED IMPORTED_TARGET libpmem)
+pkg_check_modules(UTF8PROC REQUIRED IMPORTED_TARGET libutf8proc)
+include(${CMAKE_CURRENT_LIST_DIR}/iomap-targets.cmake)
+
+foreach(component IN LISTS iomap_FIND_COMPONENTS)
+  if(component STREQUAL "conformance" AND
+     EXISTS ${CMAKE_CURRENT_LIST_DIR}/iomap-conformance.cmake)
+    find_dependency(GTest)
+    include(${CMAKE_CURRENT_LIST_DIR}/iomap-conformance.cmake)
+    set(iomap_${component}_FOUND TRUE)
+  elseif(iomap_FIND_REQUIRED_${component})
+    set(iomap_FOUND FALSE)
+    set(iomap_NOT_FOUND_MESSAGE
+        "there is no component ${component}; conformance is there after a build with its tests")
+  endif()
+endforeach()
