@@ -44,7 +44,7 @@ struct Backend {
   // Makes an empty file system on devices of device_bytes that hold zeros. Null for a backend that
   // does not write.
   Make make = nullptr;
-  uint64_t device_bytes = uint64_t{32} << 20;
+  uint64_t device_bytes = uint64_t{16} << 20;
 };
 
 // The suite. Its tests are in the library.
