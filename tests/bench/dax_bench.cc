@@ -8,8 +8,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cstdio>
-#include <cstdlib>
 #include <memory>
 #include <random>
 #include <set>
@@ -229,14 +227,5 @@ absl::Status RunAll() {
 }  // namespace iomap::tests
 
 int main(int argc, char** argv) {
-  benchmark::Initialize(&argc, argv);
-  if (benchmark::ReportUnrecognizedArguments(argc, argv)) {
-    return 2;
-  }
-  const absl::Status status = iomap::tests::RunAll();
-  if (!status.ok()) {
-    std::fprintf(stderr, "%s\n", status.ToString().c_str());
-    return EXIT_FAILURE;
-  }
-  return EXIT_SUCCESS;
+  return iomap::tests::RunBenchmarks(argc, argv, &iomap::tests::RunAll);
 }

@@ -3,8 +3,6 @@
 
 #include <benchmark/benchmark.h>
 
-#include <cstdio>
-#include <cstdlib>
 #include <memory>
 #include <string>
 #include <utility>
@@ -271,6 +269,9 @@ void RegisterGetBlock(const BenchImage& image, const std::string& question, uint
 }
 
 absl::Status RunAll() {
+  if (const std::string why = WhyNoMount(); !why.empty()) {
+    return absl::FailedPreconditionError(absl::StrCat("skipped: ", why));
+  }
   std::vector<std::unique_ptr<BenchImage>> images;
   for (const char* backend : {"ext4", "xfs"}) {
     IOMAP_ASSIGN_OR_RETURN(images.emplace_back(), BenchImage::Make(backend, kExtents));
@@ -289,18 +290,5 @@ absl::Status RunAll() {
 }  // namespace iomap::tests
 
 int main(int argc, char** argv) {
-  benchmark::Initialize(&argc, argv);
-  if (benchmark::ReportUnrecognizedArguments(argc, argv)) {
-    return 2;
-  }
-  if (const std::string why = iomap::tests::WhyNoMount(); !why.empty()) {
-    std::fprintf(stderr, "skipped: %s\n", why.c_str());
-    return EXIT_FAILURE;
-  }
-  const absl::Status status = iomap::tests::RunAll();
-  if (!status.ok()) {
-    std::fprintf(stderr, "%s\n", status.ToString().c_str());
-    return EXIT_FAILURE;
-  }
-  return EXIT_SUCCESS;
+  return iomap::tests::RunBenchmarks(argc, argv, &iomap::tests::RunAll);
 }

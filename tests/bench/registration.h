@@ -2,6 +2,8 @@
 
 #include <benchmark/benchmark.h>
 
+#include <cstdio>
+#include <cstdlib>
 #include <functional>
 #include <string>
 #include <utility>
@@ -19,6 +21,20 @@ inline void Register(const std::string& name, std::function<absl::Status(benchma
       state.SkipWithError(status.ToString().c_str());
     }
   });
+}
+
+// main of a benchmark program: `run_all` registers its benchmarks and runs them.
+inline int RunBenchmarks(int argc, char** argv, absl::Status (*run_all)()) {
+  benchmark::Initialize(&argc, argv);
+  if (benchmark::ReportUnrecognizedArguments(argc, argv)) {
+    return 2;
+  }
+  const absl::Status status = run_all();
+  if (!status.ok()) {
+    std::fprintf(stderr, "%s\n", status.ToString().c_str());
+    return EXIT_FAILURE;
+  }
+  return EXIT_SUCCESS;
 }
 
 }  // namespace iomap::tests

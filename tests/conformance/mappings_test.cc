@@ -1,8 +1,6 @@
 // Where the bytes of prepared files are: the mapping methods, and what is built on them.
 
 #include <algorithm>
-#include <map>
-#include <numeric>
 #include <thread>
 #include <tuple>
 #include <vector>

@@ -23,10 +23,6 @@ using ::iomap::tests::Bytes;
 using ::iomap::tests::IsOk;
 using ::iomap::tests::StatusIs;
 
-MappingType TypeAt(File& file, uint64_t position) {
-  return MappingAt(file, &File::MapForRead, position)->type;
-}
-
 // All bytes of the file, as loads give them.
 std::vector<std::byte> LoadAll(dax::SoftMapping& mapping) {
   std::vector<std::byte> bytes(mapping.file().attributes()->size);

@@ -22,8 +22,8 @@ namespace {
 
 using ::iomap::tests::IsOk;
 
-constexpr uint64_t kLargestSize = 2 * dax::kHugePageBytes + 40 * dax::kPageBytes;
-constexpr uint64_t kSeeds = 4;
+constexpr uint64_t kLargestSize = 3 * dax::kHugePageBytes;
+constexpr uint64_t kSeeds = 8;
 
 // One file and what it should hold.
 struct Subject {

@@ -33,4 +33,9 @@ inline std::vector<Mapping> WholeMap(File& file, MapMethod method) {
   return map;
 }
 
+// What a reader finds at `position`.
+inline MappingType TypeAt(File& file, uint64_t position) {
+  return MappingAt(file, &File::MapForRead, position)->type;
+}
+
 }  // namespace iomap::conformance

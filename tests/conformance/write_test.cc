@@ -28,10 +28,6 @@ using ::iomap::tests::Bytes;
 using ::iomap::tests::IsOk;
 using ::iomap::tests::StatusIs;
 
-MappingType TypeAt(File& file, uint64_t position) {
-  return MappingAt(file, &File::MapForRead, position)->type;
-}
-
 TEST_P(Conformance, WhatHasNoBitIsUnimplemented) {
   const auto unimplemented = StatusIs(absl::StatusCode::kUnimplemented);
   for (const Prepared& prepared : OpenPrepared()) {

@@ -256,7 +256,7 @@ def commit_often(root, times):
         os.unlink(f'{root}/{i}')
 
 
-def dirty_ext4(features, journal_feature=None, journal_megabytes=1, commits_before=0, **dirty):
+def dirty_ext4(features, journal_feature=None, journal_megabytes=1, **dirty):
     def make(image):
         block = 1024
         make_ext4(image, 16, block, f'^has_journal,^resize_inode,{features}',
@@ -267,7 +267,7 @@ def dirty_ext4(features, journal_feature=None, journal_megabytes=1, commits_befo
         run('tune2fs', '-j', '-J', f'size={journal_megabytes}', image)
         if journal_feature is not None:
             run('tune2fs', '-O', journal_feature, image)
-        leave_dirty(image, block, commits_before=commits_before, **dirty)
+        leave_dirty(image, block, **dirty)
     return make
 
 
