@@ -139,23 +139,17 @@ void CondVar::NotifyAll() {
   condition_.notify_all();
 }
 
-SharedMutex::SharedMutex(LockRank rank) : rank_(rank) {
-  pthread_rwlockattr_t attributes;
-  pthread_rwlockattr_init(&attributes);
-  pthread_rwlockattr_setkind_np(&attributes, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
-  IOMAP_CHECK(pthread_rwlock_init(&lock_, &attributes) == 0);
-  pthread_rwlockattr_destroy(&attributes);
-}
-
-SharedMutex::~SharedMutex() { pthread_rwlock_destroy(&lock_); }
-
 void SharedMutex::Lock() {
   if (Scheduler* scheduler = Scheduler::Current(); scheduler != nullptr) [[unlikely]] {
     scheduler->Acquire(this, LockMode::kExclusive, LockRankName(rank_));
     return;
   }
   held_locks.Add(rank_);
-  pthread_rwlock_wrlock(&lock_);
+  uint32_t free = 0;
+  if (!word_.compare_exchange_strong(free, kExclusive, std::memory_order_acquire,
+                                     std::memory_order_relaxed)) [[unlikely]] {
+    WaitExclusive();
+  }
 }
 
 void SharedMutex::Unlock() {
@@ -163,7 +157,9 @@ void SharedMutex::Unlock() {
     scheduler->Release(this, LockMode::kExclusive);
     return;
   }
-  pthread_rwlock_unlock(&lock_);
+  if ((word_.fetch_sub(kExclusive, std::memory_order_release) & kAwaited) != 0) [[unlikely]] {
+    WakeAll();
+  }
   held_locks.Remove(rank_);
 }
 
@@ -173,7 +169,14 @@ void SharedMutex::LockShared() {
     return;
   }
   held_locks.Add(rank_);
-  IOMAP_CHECK(pthread_rwlock_rdlock(&lock_) == 0);  // EDEADLK, EAGAIN: a bug of the caller
+  uint32_t word = word_.load(std::memory_order_relaxed);
+  while ((word & (kExclusive | kAwaited)) == 0) [[likely]] {
+      if (word_.compare_exchange_weak(word, word + kSharer, std::memory_order_acquire,
+                                      std::memory_order_relaxed)) [[likely]] {
+        return;
+      }
+    }
+  WaitShared();
 }
 
 void SharedMutex::UnlockShared() {
@@ -181,8 +184,52 @@ void SharedMutex::UnlockShared() {
     scheduler->Release(this, LockMode::kShared);
     return;
   }
-  pthread_rwlock_unlock(&lock_);
+  if (word_.fetch_sub(kSharer, std::memory_order_release) == (kSharer | kAwaited)) [[unlikely]] {
+    WakeAll();
+  }
   held_locks.Remove(rank_);
+}
+
+void SharedMutex::WaitExclusive() {
+  std::unique_lock<std::mutex> lock(mutex_);
+  ++waiting_exclusive_;
+  word_.fetch_or(kAwaited, std::memory_order_relaxed);
+  // Who lets go sees kAwaited and needs mutex_ to wake us: it cannot come between look and wait.
+  uint32_t free = kAwaited;
+  while (!word_.compare_exchange_strong(free, kAwaited | kExclusive, std::memory_order_acquire,
+                                        std::memory_order_relaxed)) {
+    changed_.wait(lock);
+    free = kAwaited;
+  }
+  StopWaiting(waiting_exclusive_);
+}
+
+void SharedMutex::WaitShared() {
+  std::unique_lock<std::mutex> lock(mutex_);
+  ++waiting_shared_;
+  uint32_t word = word_.fetch_or(kAwaited, std::memory_order_relaxed) | kAwaited;
+  while (true) {
+    if (waiting_exclusive_ > 0 || (word & kExclusive) != 0) {
+      changed_.wait(lock);
+      word = word_.load(std::memory_order_relaxed);
+    } else if (word_.compare_exchange_weak(word, word + kSharer, std::memory_order_acquire,
+                                           std::memory_order_relaxed)) {
+      break;
+    }
+  }
+  StopWaiting(waiting_shared_);
+}
+
+void SharedMutex::StopWaiting(uint32_t& waiting) {
+  --waiting;
+  if (waiting_exclusive_ + waiting_shared_ == 0) {
+    word_.fetch_and(~kAwaited, std::memory_order_relaxed);
+  }
+}
+
+void SharedMutex::WakeAll() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  changed_.notify_all();
 }
 
 }  // namespace iomap

@@ -1,7 +1,6 @@
 #pragma once
 
-#include <pthread.h>
-
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <mutex>
@@ -92,11 +91,11 @@ class CondVar {
 
 // A lock that one thread holds exclusively or many share. Who wants it exclusively goes before
 // those who come later to share it. (A std::shared_mutex prefers readers: a few busy ones keep a
-// writer out for ever.)
+// writer out for ever.) Where nobody waits, each call is one atomic operation, since a file has
+// several such locks and a small write takes them all.
 class ABSL_LOCKABLE SharedMutex {
  public:
-  explicit SharedMutex(LockRank rank);
-  ~SharedMutex();
+  explicit SharedMutex(LockRank rank) : rank_(rank) {}
   SharedMutex(const SharedMutex&) = delete;
   SharedMutex& operator=(const SharedMutex&) = delete;
 
@@ -106,7 +105,21 @@ class ABSL_LOCKABLE SharedMutex {
   void UnlockShared() ABSL_UNLOCK_FUNCTION();
 
  private:
-  pthread_rwlock_t lock_;
+  // What the word says: it is held exclusively; some wait; how many share it.
+  static constexpr uint32_t kExclusive = 1;
+  static constexpr uint32_t kAwaited = 2;
+  static constexpr uint32_t kSharer = 4;
+
+  void WaitExclusive();
+  void WaitShared();
+  void WakeAll();
+  void StopWaiting(uint32_t& waiting);
+
+  std::atomic<uint32_t> word_{0};
+  std::mutex mutex_;  // guards the two numbers, and kAwaited, which says that one is not 0
+  std::condition_variable changed_;
+  uint32_t waiting_exclusive_ = 0;
+  uint32_t waiting_shared_ = 0;
   const LockRank rank_;
 };
 
