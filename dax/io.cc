@@ -75,27 +75,45 @@ absl::Status WriteZeroesToUnwritten(File& file, const ByteRange& block) {
       });
 }
 
-// How a write asks for its mappings: whole blocks of an unwritten extent, or, since others may be
-// storing to it too, the part of a block that was given its zeros first.
+// How a write of `range` asks for its mappings: whole blocks of an unwritten extent, or, since
+// others may be storing to it too, the part of a block that was given its zeros first. Where the
+// write leaves the written part of the file, it looks at the size, and zeroes what it leaves a gap
+// behind.
 class WriteMapper {
  public:
-  WriteMapper(File& file, const IoExclusive& io, uint64_t size)
-      : file_(file), io_(io), size_(size) {}
+  WriteMapper(File& file, const IoExclusive& io, const ByteRange& range)
+      : file_(file), io_(io), range_(range) {}
 
   absl::StatusOr<WriteMapping> Map(const ByteRange& rest) {
-    IOMAP_ASSIGN_OR_RETURN(WriteMapping mapping, file_.MapForWrite(io_, rest));
-    has_moved_ |= mapping.source.has_value() || mapping.needs_zeroes();
-    const ByteRange first = file_.Blocks(ByteRange{rest.offset, 1});
-    if (mapping.target.type != MappingType::kUnwritten || first.offset >= size_) {
+    absl::StatusOr<WriteMapping> mapping = file_.MapForWrite(io_, rest);
+    if (!mapping.ok() || mapping->reservation == nullptr) {
       return mapping;
     }
-    const ByteRange part = rest.Intersect(mapping.target.range());
+    if (!size_.has_value()) {
+      IOMAP_ASSIGN_OR_RETURN(const Attributes attributes, file_.attributes());
+      size_ = attributes.size;
+      if (range_.offset > *size_) {
+        mapping->reservation.reset();
+        const InvalidateShared invalidate = file_.locks().LockInvalidateShared();
+        IOMAP_RETURN_IF_ERROR(ZeroPastEnd(file_, io_, invalidate, *size_, range_.offset));
+        mapping = file_.MapForWrite(io_, rest);
+        if (!mapping.ok()) {
+          return mapping;
+        }
+      }
+    }
+    has_moved_ |= mapping->source.has_value() || mapping->needs_zeroes();
+    const ByteRange first = file_.Blocks(ByteRange{rest.offset, 1});
+    if (mapping->target.type != MappingType::kUnwritten || first.offset >= *size_) {
+      return mapping;
+    }
+    const ByteRange part = rest.Intersect(mapping->target.range());
     if (part.Contains(first)) {
       const uint64_t whole_end = part.end() - part.end() % file_.block_size();
-      mapping.target.length = whole_end - mapping.target.offset;
+      mapping->target.length = whole_end - mapping->target.offset;
       return mapping;
     }
-    mapping.reservation.reset();
+    mapping->reservation.reset();
     IOMAP_RETURN_IF_ERROR(WriteZeroesToUnwritten(file_, first));
     return file_.MapForWrite(io_, rest);
   }
@@ -106,7 +124,8 @@ class WriteMapper {
  private:
   File& file_;
   const IoExclusive& io_;
-  const uint64_t size_;
+  const ByteRange range_;
+  std::optional<uint64_t> size_;  // before the write; asked for once it matters
   bool has_moved_ = false;
 };
 
@@ -146,12 +165,7 @@ absl::Status Write(File& file, uint64_t offset, absl::Span<const std::byte> byte
   }
   const FreezeGate::Passage passage(file.freeze_gate(), FreezeGate::Level::kWrite);
   const IoExclusive io = file.locks().LockIoExclusive();
-  IOMAP_ASSIGN_OR_RETURN(const Attributes attributes, file.attributes());
-  if (offset > attributes.size) {
-    const InvalidateShared invalidate = file.locks().LockInvalidateShared();
-    IOMAP_RETURN_IF_ERROR(ZeroPastEnd(file, io, invalidate, attributes.size, offset));
-  }
-  WriteMapper mapper(file, io, attributes.size);
+  WriteMapper mapper(file, io, range);
   const absl::Status status = ForEachWriteMapping(
       range, [&](const ByteRange& rest) { return mapper.Map(rest); },
       [&](const WriteMapping& mapping, const ByteRange& part) {

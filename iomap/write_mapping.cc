@@ -43,7 +43,9 @@ absl::Status ForEachWriteMapping(
   uint64_t position = range.offset;
   while (position < range.end()) {
     const ByteRange rest = range.From(position);
-    IOMAP_ASSIGN_OR_RETURN(WriteMapping mapping, ask(rest));
+    absl::StatusOr<WriteMapping> asked = ask(rest);
+    IOMAP_RETURN_IF_ERROR(asked.status());
+    WriteMapping& mapping = *asked;
     IOMAP_RETURN_IF_ERROR(CheckWriteMapping(mapping, position));
     const ByteRange part = rest.Intersect(mapping.target.range());
     IOMAP_RETURN_IF_ERROR(body(mapping, part));

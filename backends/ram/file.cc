@@ -173,7 +173,6 @@ absl::StatusOr<WriteMapping> File::MapForStore(const ByteRange& range, Growth gr
                    std::min(found.has_value() ? found->offset : wanted.end(), wanted.end()) -
                        wanted.offset,
                    Mapping::kNoAddress};
-  std::vector<Extent> before = {target};
   const bool is_hole = target.address == Mapping::kNoAddress;
   bool is_shared = false;
   if (!is_hole) {
@@ -181,23 +180,25 @@ absl::StatusOr<WriteMapping> File::MapForStore(const ByteRange& range, Growth gr
     target.length = sharing.length;
     is_shared = sharing.shared;
   }
+  Extent before = target;
   WriteMapping mapping;
   ByteRange fresh;
   if (is_hole || is_shared) {
     IOMAP_ASSIGN_OR_RETURN(fresh, inode_->blocks->Allocate(target.length));
     target.length = fresh.length;
+    before.length = fresh.length;
     if (is_shared) {
       mapping.source = MappingOf(target, inode_->device);
     }
     target.address = fresh.offset;
   }
-  before = is_hole ? std::vector<Extent>() : std::vector{before[0].Slice(target.range())};
   mapping.target = MappingOf(target, inode_->device);
   mapping.target.flags = fresh.empty() ? MappingFlag::kNone : MappingFlag::kNew;
   const bool grows = growth == Growth::kAllowed && range.end() > inode_->size;
   if (!fresh.empty() || target.unwritten || grows) {
     target.unwritten = false;
-    mapping.reservation = std::make_unique<Change>(*this, std::move(before), target, fresh, growth);
+    mapping.reservation = std::make_unique<Change>(
+        *this, is_hole ? std::vector<Extent>() : std::vector{before}, target, fresh, growth);
   }
   return mapping;
 }
