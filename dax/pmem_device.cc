@@ -2,6 +2,12 @@
 
 #include <libpmem.h>
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
+#include <cstdlib>
+
 #include "absl/strings/str_cat.h"
 #include "dax/racing_copy.h"
 #include "iomap/status_macros.h"
@@ -10,6 +16,39 @@ namespace iomap::dax {
 namespace {
 
 constexpr unsigned kNonTemporal = PMEM_F_MEM_NODRAIN | PMEM_F_MEM_NONTEMPORAL;
+
+#if defined(__x86_64__)
+// True when the environment has `variable` with that value.
+bool Says(const char* variable, absl::string_view wanted) {
+  const char* const value = std::getenv(variable);
+  return value != nullptr && value == wanted;
+}
+
+// What libpmem flushes with, which it does not tell: by libpmem(7), the best instruction that the
+// processor has and the environment does not forbid.
+absl::string_view FlushInstruction() {
+  const bool caches_persist = pmem_has_auto_flush() == 1 && !Says("PMEM_NO_FLUSH", "0");
+  if (caches_persist || Says("PMEM_NO_FLUSH", "1")) {
+    return "sfence alone, by libpmem";
+  }
+  unsigned a = 0;
+  unsigned b = 0;
+  unsigned c = 0;
+  unsigned d = 0;
+  __get_cpuid_count(7, 0, &a, &b, &c, &d);
+  constexpr unsigned kClflushopt = 1U << 23;
+  constexpr unsigned kClwb = 1U << 24;
+  if ((b & kClwb) != 0 && !Says("PMEM_NO_CLWB", "1")) {
+    return "clwb and sfence, by libpmem";
+  }
+  if ((b & kClflushopt) != 0 && !Says("PMEM_NO_CLFLUSHOPT", "1")) {
+    return "clflushopt and sfence, by libpmem";
+  }
+  return "clflush and sfence, by libpmem";
+}
+#else
+absl::string_view FlushInstruction() { return "cache line write-back and fence, by libpmem"; }
+#endif
 
 }  // namespace
 
@@ -46,7 +85,7 @@ absl::string_view PmemDevice::kind() const {
 }
 
 absl::string_view PmemDevice::flush() const {
-  return is_pmem_ ? "cache line write-back and sfence, by libpmem" : "msync: not persistent memory";
+  return is_pmem_ ? FlushInstruction() : "msync: not persistent memory";
 }
 
 absl::Status PmemDevice::Store(uint64_t address, absl::Span<const std::byte> bytes) {

@@ -7,6 +7,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "backends/open_options.h"
+#include "dax/pmem_device.h"
 #include "iomap/status_macros.h"
 #include "tools/arguments.h"
 #include "tools/commands.h"
@@ -18,16 +19,28 @@ namespace {
 
 constexpr char kDetails[] =
     R"(Format, features, geometry, free space, the state of the journal, and of each device its kind
-and how stores to it become durable. An image with a dirty journal is described as it lies on
-the medium. Sizes are in bytes.
+and how stores to it become durable: by the processor's instructions on persistent memory, by
+msync on a file in the page cache, not at all where the file cannot be written to. An image with
+a dirty journal is described as it lies on the medium. Sizes are in bytes.
 
   iomap info --format=json disk.img)";
 
 struct DeviceFacts {
-  absl::string_view kind;  // literals
-  absl::string_view flush;
+  std::string kind;
+  std::string flush;
   uint64_t size;
 };
+
+// What the file of `device`, which is open for reading, is to who writes to it. It is opened for
+// writing for as long as that takes, and not written to.
+DeviceFacts FactsOf(const dax::Device& device, const std::string& path, uint64_t image_offset) {
+  const auto writable = dax::PmemDevice::Open(path, image_offset);
+  if (!writable.ok()) {
+    return {std::string(device.kind()), absl::StrCat("none: ", writable.status().message()),
+            device.size()};
+  }
+  return {std::string((*writable)->kind()), std::string((*writable)->flush()), device.size()};
+}
 
 class InfoCommand : public Command {
  public:
@@ -48,9 +61,10 @@ class InfoCommand : public Command {
  private:
   absl::Status Describe(const ImageOptions& options, Output& output) {
     IOMAP_ASSIGN_OR_RETURN(dax::DeviceSet devices, OpenDevices(image_, options));
-    std::vector<DeviceFacts> facts;
-    for (const std::unique_ptr<dax::Device>& device : devices) {
-      facts.push_back({device->kind(), device->flush(), device->size()});
+    std::vector<DeviceFacts> facts = {
+        FactsOf(*devices[0], image_, options.image_offset.value_or(0))};
+    if (devices.size() > 1) {
+      facts.push_back(FactsOf(*devices[1], options.realtime_device, /*image_offset=*/0));
     }
     // Whether the journal is dirty is a part of the answer.
     IOMAP_ASSIGN_OR_RETURN(const std::unique_ptr<dax::Filesystem> filesystem,

@@ -1,3 +1,5 @@
+#include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include <fstream>
@@ -10,6 +12,7 @@
 #include "absl/strings/str_split.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/support/file_descriptor.h"
 #include "tests/support/status_matchers.h"
 #include "tests/tools/command_image.h"
 
@@ -210,6 +213,29 @@ TEST_P(CommandTest, InfoDescribesTheImage) {
   EXPECT_THAT(
       RunIomap({"info", image()}),
       Prints(testing::AllOf(HasSubstr("format:"), HasSubstr("journal:"), HasSubstr("device 0:"))));
+}
+
+TEST_P(CommandTest, InfoSaysHowStoresToADeviceBecomeDurable) {
+  const auto described = [](const std::string& environment) {
+    return RunBash(absl::StrCat(environment, " $IOMAP info ", image()));
+  };
+  EXPECT_THAT(described("PMEM_IS_PMEM_FORCE=0"),
+              Prints(HasSubstr("bytes, file in the page cache, msync: not persistent memory\n")));
+  EXPECT_THAT(described("PMEM_IS_PMEM_FORCE=1"),
+              Prints(testing::ContainsRegex("bytes, persistent memory, cl[a-z]+ and sfence, by")));
+  EXPECT_THAT(described("PMEM_IS_PMEM_FORCE=1 PMEM_NO_FLUSH=1"),
+              Prints(HasSubstr("bytes, persistent memory, sfence alone, by libpmem\n")));
+}
+
+TEST_P(CommandTest, InfoSaysWhyADeviceCannotBeWrittenTo) {
+  // A sealed file, since root may write to any other.
+  const FileDescriptor sealed(memfd_create("image", MFD_ALLOW_SEALING));
+  ASSERT_TRUE(sealed.is_open());
+  const std::string path = absl::StrCat("/proc/self/fd/", sealed.get());
+  std::ofstream(path) << std::ifstream(image()).rdbuf();
+  ASSERT_EQ(fcntl(sealed.get(), F_ADD_SEALS, F_SEAL_WRITE), 0);
+  EXPECT_THAT(RunIomap({"info", path}),
+              Prints(testing::ContainsRegex("bytes, file, none: pmem_map_file: .*not permitted")));
 }
 
 TEST_P(CommandTest, OpensAFileSystemInsideALargerImage) {
