@@ -28,6 +28,7 @@ using schedule::ExplorationResult;
 constexpr uint64_t kMostRuns = 200'000;
 // Without reduction, of each scenario; most have more. IOMAP_RACES_EVERY gives another number.
 constexpr uint64_t kMostRunsOfEvery = 2'000;
+constexpr uint64_t kRandomRuns = 500;  // IOMAP_RACES_RANDOM gives another number
 constexpr uint64_t kMostRunsToAMistake = 4'000;
 
 std::string RerunLine(const std::string& scenario, const std::string& mistake,
@@ -55,6 +56,14 @@ class CommonRaces : public testing::TestWithParam<NamedScenario> {
 
 TEST_P(CommonRaces, AreAsTheyShouldBeInEachClassOfInterleavings) {
   EXPECT_TRUE(ExploreAll("reduced", {.most_runs = kMostRuns}).complete);
+}
+
+TEST_P(CommonRaces, AreAsTheyShouldBeInRandomInterleavings) {
+  const uint64_t runs = NumberFromEnvironment("IOMAP_RACES_RANDOM", kRandomRuns);
+  const ExplorationResult result =
+      ExploreAll("random", {.method = ExplorationOptions::Method::kRandom, .most_runs = runs});
+  EXPECT_EQ(result.runs, runs);
+  std::printf("%s: about %.2g interleavings in all\n", GetParam().name.c_str(), result.estimate);
 }
 
 TEST_P(CommonRaces, AreAsTheyShouldBeInTheFirstOfAllInterleavings) {

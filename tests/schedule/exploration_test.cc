@@ -92,6 +92,22 @@ TEST(Exploration, RunsEveryInterleavingOfIndependentStepsOnceWhenReduced) {
   EXPECT_EQ(reduced.runs, 1);
 }
 
+TEST(Exploration, EstimatesFromRandomRunsHowManyInterleavingsThereAre) {
+  const auto thread = [](size_t cell, int steps) {
+    return [cell, steps](Cells& cells, Scenario&) {
+      for (int i = 0; i < steps; ++i) {
+        cells.Touch(cell, Effect::kWrites);
+      }
+    };
+  };
+  const MakeScenario make = Make<Cells>({thread(0, 2), thread(1, 3), thread(0, 1)});
+  const ExplorationResult every = Every(make);
+  EXPECT_EQ(every.runs, 1260);  // 3, 4 and 2 steps: 9! / (3! 4! 2!)
+  EXPECT_EQ(every.estimate, 0);
+  const ExplorationResult random = Explore(make, {.method = Method::kRandom, .most_runs = 20'000});
+  EXPECT_NEAR(random.estimate, 1260, 1260 * 0.03);
+}
+
 TEST(Exploration, FindsALostUpdate) {
   const auto add = [](Cells& cells, Scenario&) {
     cells.Touch(0, Effect::kReads);

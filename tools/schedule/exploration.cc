@@ -43,6 +43,9 @@ class Explorer {
   ExplorationResult Run() {
     while (result_.runs < options_.most_runs) {
       RunOnce();
+      // The product of the numbers of choices along a random run is, on average, the number of
+      // runs.
+      result_.estimate += (choices_ - result_.estimate) / static_cast<double>(result_.runs);
       if (result_.failed_runs > 0 && options_.stop_at_failure) {
         return result_;
       }
@@ -57,6 +60,7 @@ class Explorer {
  private:
   void RunOnce() {
     depth_ = 0;
+    choices_ = options_.method == ExplorationOptions::Method::kRandom ? 1 : 0;
     is_redundant_ = false;
     trace_ = Trace();
     std::unique_ptr<Scenario> scenario = make_();
@@ -98,6 +102,7 @@ class Explorer {
       enabled |= views[i].enabled ? SetOf(i) : 0;
     }
     if (options_.method == ExplorationOptions::Method::kRandom) {
+      choices_ *= std::popcount(enabled);
       return Take(views, NthOf(enabled, random_() % std::popcount(enabled)));
     }
     if (is_redundant_) {
@@ -218,6 +223,7 @@ class Explorer {
   DeterministicScheduler scheduler_;
   std::vector<Place> places_;
   size_t depth_ = 0;
+  double choices_ = 0;  // kRandom: the product of their numbers in this run
   bool is_redundant_ = false;
   Trace trace_;
   ExplorationResult result_;

@@ -58,6 +58,7 @@ struct ExplorationResult {
   uint64_t redundant_runs = 0;  // of these, kReduced: recognised as one of a class seen before
   uint64_t failed_runs = 0;
   uint64_t longest_run = 0;  // steps
+  double estimate = 0;       // kRandom: how many interleavings there are in all, without bias
   bool complete = false;     // nothing is left to be tried
   std::string first_failure = {};
   std::string first_schedule = {};  // of that failure: give it to Replay
@@ -68,7 +69,7 @@ struct ExplorationResult {
 //
 // Sources: C. Flanagan, P. Godefroid, "Dynamic partial-order reduction for model checking
 // software", POPL 2005; P. Godefroid, "Partial-order methods for the verification of concurrent
-// systems", 1996 (sleep sets).
+// systems", 1996 (sleep sets); D. Knuth, "Estimating the efficiency of backtrack programs", 1975.
 ExplorationResult Explore(const MakeScenario& make, const ExplorationOptions& options);
 
 // Runs one interleaving again. A schedule is its threads, in the order of their steps: "a5b3a" is
