@@ -108,6 +108,37 @@ TEST_P(Conformance, StoresAreDurableAfterEachKindOfSync) {
   }
 }
 
+TEST_P(Conformance, StoresToHugePagesAreDurableAfterEachFsync) {
+  IOMAP_SKIP_IF(MakeFor({Capability::kDax}));
+  // One huge page, where the backend has allocated the file in one piece.
+  const auto file = MakeFile("file", Bytes(dax::kHugePageBytes, 1));
+  std::vector<std::byte> expected = Bytes(dax::kHugePageBytes, 1);
+  dax::SoftMapping mapping(file, {.largest_page = dax::PageSize::kHuge});
+  for (const uint64_t offset : {100'000, 300'000, 100'000}) {
+    ASSERT_THAT(mapping.Store(offset, Bytes(70, 2)), IsOk());
+    Put(expected, offset, Bytes(70, 2));
+    ASSERT_THAT(mapping.Fsync(), IsOk());
+    ExpectOnMedium(*file, 0, expected);
+  }
+}
+
+TEST_P(Conformance, AWriteBesideStoresLeavesThemToTheNextFsync) {
+  IOMAP_SKIP_IF(MakeFor({Capability::kDax}));
+  const uint64_t page = std::max(dax::kPageBytes, block());
+  const auto file = MakeFile("file");
+  ASSERT_THAT(dax::Write(*file, page, Bytes(page, 1)), IsOk());
+  std::vector<std::byte> expected = Bytes(2 * page, 0);
+  Put(expected, page, Bytes(page, 1));
+  dax::SoftMapping mapping(file);
+  ASSERT_THAT(mapping.Store(page + 100, Bytes(50, 2)), IsOk());
+  Put(expected, page + 100, Bytes(50, 2));
+  // Into the hole in front of the dirty page, and its first bytes.
+  ASSERT_THAT(dax::Write(*file, 0, Bytes(page + 10, 3)), IsOk());
+  Put(expected, 0, Bytes(page + 10, 3));
+  ASSERT_THAT(mapping.Fsync(), IsOk());
+  ExpectOnMedium(*file, 0, expected);
+}
+
 TEST_P(Conformance, ASyncOfARangeMakesTheRangeDurable) {
   IOMAP_SKIP_IF(MakeFor({Capability::kDax}));
   const auto file = MakeFile("file", Bytes(8 * block(), 1));

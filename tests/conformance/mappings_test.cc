@@ -94,7 +94,8 @@ TEST_P(Conformance, AnAnswerDoesNotDependOnItsRoomOrItsRange) {
 
 TEST_P(Conformance, MappingsAreWholeBlocksOnTheDevice) {
   for (const Prepared& prepared : OpenPrepared()) {
-    const uint64_t block = prepared.filesystem->info()->block_size;
+    const FilesystemInfo info = *prepared.filesystem->info();
+    const uint64_t block = info.block_size;
     for (const std::shared_ptr<File>& file : prepared.Files()) {
       for (const Mapping& mapping : WholeMap(*file, &File::MapForRead)) {
         const std::string what = absl::StrCat(NameOf(*file), ": ", DebugString(mapping));
@@ -111,6 +112,10 @@ TEST_P(Conformance, MappingsAreWholeBlocksOnTheDevice) {
         EXPECT_EQ(mapping.offset % block, 0) << what;
         EXPECT_EQ(mapping.length % block, 0) << what;
         EXPECT_EQ(mapping.address % block, 0) << what;
+        if (mapping.device == 0) {
+          EXPECT_LE(mapping.address, info.size_bytes) << what;
+          EXPECT_LE(mapping.length, info.size_bytes - mapping.address) << what;
+        }
         if (const auto* on_devices = dynamic_cast<dax::File*>(file.get())) {
           ASSERT_LT(mapping.device, on_devices->devices().size()) << what;
           const uint64_t device_bytes = on_devices->devices()[mapping.device]->size();

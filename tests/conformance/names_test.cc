@@ -8,6 +8,7 @@
 #include "gmock/gmock.h"
 #include "iomap/byte_range.h"
 #include "tests/conformance/conformance.h"
+#include "tests/conformance/whole_map.h"
 #include "tests/support/status_matchers.h"
 
 namespace iomap::conformance {
@@ -193,6 +194,13 @@ TEST_P(Conformance, AttributesAgreeWithEachOther) {
       EXPECT_LE(attributes.size, ByteRange::kMaxOffset) << found.path;
       EXPECT_GE(attributes.link_count, 1) << found.path;
       EXPECT_LT(attributes.modification_time.nanoseconds, 1'000'000'000) << found.path;
+      if (found.type == FileType::kRegular) {
+        uint64_t allocated = 0;
+        for (const Mapping& mapping : WholeMap(*file, &File::MapForRead)) {
+          allocated += mapping.has_address() ? mapping.length : 0;
+        }
+        EXPECT_GE(attributes.blocks_512 * 512, allocated) << found.path;
+      }
     }
   }
 }
