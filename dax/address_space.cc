@@ -82,6 +82,13 @@ void AddressSpace::PassOn(uint64_t page) {
   }
 }
 
+void AddressSpace::PassOnUnless(const std::optional<Slot>& slot, uint64_t& waited_for) {
+  if (waited_for != kNoPage && !(slot.has_value() && Covers(*slot, waited_for))) {
+    PassOn(waited_for);
+  }
+  waited_for = kNoPage;
+}
+
 LockedEntry AddressSpace::Lock(const Slot& slot) {
   internal::NoteLocked(LockRank::kEntry);
   table_.SetTag(slot, Tag::kLocked);

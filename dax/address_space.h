@@ -160,6 +160,11 @@ class AddressSpace {
   void WaitFor(uint64_t page) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Who has waited for an entry and does not take its lock wakes the next one.
   void PassOn(uint64_t page) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // That, for the page `waited_for`, unless `slot`, which is to be locked now, covers it; then
+  // `waited_for` is kNoPage.
+  void PassOnUnless(const std::optional<Slot>& slot, uint64_t& waited_for)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  static constexpr uint64_t kNoPage = ~uint64_t{0};
   LockedEntry Lock(const Slot& slot) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Release(const Slot& slot) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Erase(const Slot& slot, Wakes wakes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

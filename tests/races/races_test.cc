@@ -28,7 +28,7 @@ using schedule::ExplorationResult;
 constexpr uint64_t kMostRuns = 200'000;
 // Without reduction, of each scenario; most have more. IOMAP_RACES_EVERY gives another number.
 constexpr uint64_t kMostRunsOfEvery = 2'000;
-constexpr uint64_t kRandomRuns = 500;  // IOMAP_RACES_RANDOM gives another number
+constexpr uint64_t kRandomRuns = 200;  // IOMAP_RACES_RANDOM gives another number
 constexpr uint64_t kMostRunsToAMistake = 4'000;
 
 std::string RerunLine(const std::string& scenario, const std::string& mistake,
