@@ -98,6 +98,7 @@ LockedEntry AddressSpace::Lock(const Slot& slot) {
 void AddressSpace::Release(const Slot& slot) {
   internal::NoteUnlocked(LockRank::kEntry);
   table_.ClearTag(slot, Tag::kLocked);
+  table_.ClearTag(slot, Tag::kStored);
   Wake(slot, Wakes::kOne);
 }
 
@@ -192,6 +193,13 @@ void AddressSpace::TagDirtyAgain(const ByteRange& pages) {
   }
 }
 
+void AddressSpace::TagStored(const Slot& slot) {
+  table_.SetTag(slot, Tag::kDirty);
+  if (table_.IsTagged(slot, Tag::kLocked)) {
+    table_.SetTag(slot, Tag::kStored);
+  }
+}
+
 uint64_t AddressSpace::ErrorCursor() { return error_count_.load(std::memory_order_relaxed); }
 
 absl::Status AddressSpace::CheckErrors(uint64_t& cursor) {
@@ -212,7 +220,7 @@ void AddressSpace::Unpin(const Slot& slot) {
   const MutexLock lock(mutex_);
   // Nothing takes an entry out while its page is pinned.
   IOMAP_CHECK(table_.Find(slot.page) == slot);
-  table_.SetTag(slot, Tag::kDirty);
+  TagStored(slot);
   const auto pin = pins_.find(slot.page);
   IOMAP_CHECK(pin != pins_.end());
   if (--pin->second == 0) {

@@ -207,6 +207,8 @@ class AddressSpace {
 
   void Wake(const Slot& slot, Wakes wakes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void TagDirtyAgain(const ByteRange& pages) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Dirty, though somebody may hold the entry's lock and be flushing what was there before.
+  void TagStored(const Slot& slot) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const DeviceSet& devices_;
   std::vector<Waiter*> waiters_ ABSL_GUARDED_BY(mutex_);  // who has waited longest first

@@ -9,6 +9,9 @@ namespace {
 
 constexpr int kDeviceShift = 2;
 
+// Whether there is a list of the chunks that have it.
+constexpr bool IsListed(Tag tag) { return tag == Tag::kDirty || tag == Tag::kToWrite; }
+
 }  // namespace
 
 EntryTable::Packed EntryTable::Pack(const Entry& entry) {
@@ -108,6 +111,7 @@ void EntryTable::Erase(const Slot& slot) {
   ClearTag(slot, Tag::kDirty);
   ClearTag(slot, Tag::kToWrite);
   ClearTag(slot, Tag::kLocked);
+  ClearTag(slot, Tag::kStored);
   Chunk* chunk = FindChunk(slot.page);
   IOMAP_CHECK(chunk != nullptr && chunk->present.test(BitOf(slot)));
   chunk->present.reset(BitOf(slot));
@@ -125,7 +129,7 @@ void EntryTable::SetTag(const Slot& slot, Tag tag) {
   Chunk* chunk = FindChunk(slot.page);
   IOMAP_CHECK(chunk != nullptr && chunk->present.test(BitOf(slot)));
   chunk->tags[static_cast<size_t>(tag)].set(BitOf(slot));
-  if (tag != Tag::kLocked) {
+  if (IsListed(tag)) {
     TaggedChunks(tag).insert(ChunkOf(slot.page));
   }
 }
@@ -138,7 +142,7 @@ void EntryTable::ClearTag(const Slot& slot, Tag tag) {
     return;
   }
   bits.reset(BitOf(slot));
-  if (tag != Tag::kLocked && !bits.any()) {
+  if (IsListed(tag) && !bits.any()) {
     TaggedChunks(tag).erase(ChunkOf(slot.page));
   }
 }

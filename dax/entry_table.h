@@ -18,8 +18,9 @@ enum class Tag : uint8_t {
   kDirty,    // stores may have reached it that are not durable
   kToWrite,  // among what a write-back that has begun must flush
   kLocked,   // somebody holds its lock
+  kStored,   // stored to while it was locked: it stays dirty
 };
-inline constexpr size_t kTagCount = 3;
+inline constexpr size_t kTagCount = 4;
 
 // The entries of one file, keyed by its pages, at 4 KiB and 2 MiB, with tags: what the kernel keeps
 // in an XArray. The entries of each 2 MiB of the file, one huge one or up to 512, are a chunk, as

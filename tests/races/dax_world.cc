@@ -85,6 +85,18 @@ void DaxWorld::Store(dax::SoftMapping& mapping, uint64_t offset, uint64_t value)
   End(mapping.file(), offset);
 }
 
+void DaxWorld::StorePinned(dax::SoftMapping& mapping, uint64_t offset, uint64_t value) {
+  Begin(mapping.file(), offset, value);
+  {
+    absl::StatusOr<dax::PagePin> pin = mapping.Pin({offset, sizeof value});
+    Expect(pin.status(), "pin");
+    if (pin.ok()) {
+      pin->Store(offset, BytesOf(value));
+    }
+  }
+  End(mapping.file(), offset);
+}
+
 void DaxWorld::Load(dax::SoftMapping& mapping, uint64_t offset) {
   const Word word{mapping.file().inode(), offset};
   const size_t settled = words_[word].settled;

@@ -34,6 +34,8 @@ class DaxWorld : public schedule::Scenario {
 
   // What threads do; each checks its own outcome.
   void Store(dax::SoftMapping& mapping, uint64_t offset, uint64_t value);
+  // By a pin that ends with it.
+  void StorePinned(dax::SoftMapping& mapping, uint64_t offset, uint64_t value);
   // What a load gives must have been stored: the last value, or one whose call is under way.
   void Load(dax::SoftMapping& mapping, uint64_t offset);
   void Write(dax::File& file, uint64_t offset, uint64_t bytes, uint64_t value);

@@ -71,6 +71,18 @@ void StoreDuringFsync(DaxWorld& world) {
   });
 }
 
+// A page that is stored to through a pin while somebody else makes it durable.
+void PinDuringFsync(DaxWorld& world) {
+  const auto file = world.MakeWrittenFile("f", 1);
+  const auto mapping = Map(file);
+  world.Store(*mapping, 0, 1);
+  world.Thread([&world, mapping] { world.Fsync(*mapping); });
+  world.Thread([&world, mapping] {
+    world.StorePinned(*mapping, 8, 2);
+    world.Fsync(*mapping);
+  });
+}
+
 // Nobody's fsync does more than what was dirty when it began, however busy others are.
 void BusyStores(DaxWorld& world) {
   const auto file = world.MakeWrittenFile("f", 3);
@@ -243,6 +255,7 @@ const std::vector<NamedScenario>& CommonScenarios() {
                                   2 * kHugePageBytes)},
       {"two-fsyncs", Made(TwoFsyncs)},
       {"store-during-fsync", Made(StoreDuringFsync)},
+      {"pin-during-fsync", Made(PinDuringFsync)},
       {"busy-stores", Made(BusyStores)},
       {"hole-vs-write", Made(HoleVersusWrite)},
       {"write-invalidate", Made(WriteInvalidates)},
