@@ -255,7 +255,6 @@ const std::vector<NamedScenario>& CommonScenarios() {
                                   2 * kHugePageBytes)},
       {"two-fsyncs", Made(TwoFsyncs)},
       {"store-during-fsync", Made(StoreDuringFsync)},
-      {"pin-during-fsync", Made(PinDuringFsync)},
       {"busy-stores", Made(BusyStores)},
       {"hole-vs-write", Made(HoleVersusWrite)},
       {"write-invalidate", Made(WriteInvalidates)},
@@ -266,6 +265,7 @@ const std::vector<NamedScenario>& CommonScenarios() {
       {"pinned-truncate", Made(PinnedTruncate)},
       {"freeze", Made(Freeze)},
       {"copy-on-write", Made(CopyOnWrite)},
+      {"pin-during-fsync", Made(PinDuringFsync)},
   };
   return *scenarios;
 }
