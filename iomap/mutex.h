@@ -93,6 +93,9 @@ class CondVar {
 // those who come later to share it. (A std::shared_mutex prefers readers: a few busy ones keep a
 // writer out for ever.) Where nobody waits, each call is one atomic operation, since a file has
 // several such locks and a small write takes them all.
+//
+// Not to be destroyed before every call has returned, the Unlock that let the last holder in
+// included: it wakes others after it has let go.
 class ABSL_LOCKABLE SharedMutex {
  public:
   explicit SharedMutex(LockRank rank) : rank_(rank) {}
