@@ -7,6 +7,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "backends/open_options.h"
+#include "dax/file_device.h"
 #include "dax/pmem_device.h"
 #include "iomap/status_macros.h"
 #include "tools/arguments.h"
@@ -34,12 +35,15 @@ struct DeviceFacts {
 // What the file of `device`, which is open for reading, is to who writes to it. It is opened for
 // writing for as long as that takes, and not written to.
 DeviceFacts FactsOf(const dax::Device& device, const std::string& path, uint64_t image_offset) {
-  const auto writable = dax::PmemDevice::Open(path, image_offset);
-  if (!writable.ok()) {
-    return {std::string(device.kind()), absl::StrCat("none: ", writable.status().message()),
-            device.size()};
+  const auto mapped = dax::PmemDevice::Open(path, image_offset);
+  if (mapped.ok()) {
+    return {std::string((*mapped)->kind()), std::string((*mapped)->flush()), device.size()};
   }
-  return {std::string((*writable)->kind()), std::string((*writable)->flush()), device.size()};
+  const auto writable = dax::FileDevice::OpenReadWrite(path, image_offset);  // a block device
+  return {std::string(device.kind()),
+          writable.ok() ? std::string((*writable)->flush())
+                        : absl::StrCat("none: ", mapped.status().message()),
+          device.size()};
 }
 
 class InfoCommand : public Command {

@@ -65,7 +65,8 @@ TEST(EntryLocks, AreHandedOnByWhoNeedsThemNoMore) {
                         {.method = schedule::ExplorationOptions::Method::kRandom,
                          .most_runs = NumberFromEnvironment("IOMAP_RACES_HAND_OVERS", 20'000)});
   EXPECT_EQ(result.failed_runs, 0)
-      << "run " << result.runs << ", " << result.first_schedule << ": " << result.first_failure;
+      << "run " << result.runs << ", " << result.first_schedule << ": " << result.first_failure
+      << "\nrerun: build/dev/tests/races/races_tests --gtest_filter=EntryLocks.*";
 }
 
 }  // namespace

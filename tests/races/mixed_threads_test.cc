@@ -131,7 +131,7 @@ TEST(MixedThreads, LoseNoStore) {
   for (size_t i = 0; i < kThreads; ++i) {
     workers.push_back(std::make_unique<Worker>(file, make_file(absl::StrCat("own", i), 8), i));
   }
-  // IOMAP_RACES_SECONDS=60: longer than the suite has time for.
+  // IOMAP_RACES_SECONDS: how long at least; the tsan preset sets it.
   const auto deadline =
       std::chrono::steady_clock::now() +
       std::chrono::seconds(tests::NumberFromEnvironment("IOMAP_RACES_SECONDS", 0));

@@ -59,26 +59,15 @@ void TwoFsyncs(DaxWorld& world) {
   }
 }
 
-// A page that is stored to again while somebody else makes it durable.
-void StoreDuringFsync(DaxWorld& world) {
+// A page that is stored to again, with `store`, while somebody else makes it durable.
+void StoreDuringFsync(DaxWorld& world,
+                      void (DaxWorld::*store)(SoftMapping&, uint64_t offset, uint64_t value)) {
   const auto file = world.MakeWrittenFile("f", 1);
   const auto mapping = Map(file);
   world.Store(*mapping, 0, 1);
   world.Thread([&world, mapping] { world.Fsync(*mapping); });
-  world.Thread([&world, mapping] {
-    world.Store(*mapping, 0, 2);
-    world.Fsync(*mapping);
-  });
-}
-
-// A page that is stored to through a pin while somebody else makes it durable.
-void PinDuringFsync(DaxWorld& world) {
-  const auto file = world.MakeWrittenFile("f", 1);
-  const auto mapping = Map(file);
-  world.Store(*mapping, 0, 1);
-  world.Thread([&world, mapping] { world.Fsync(*mapping); });
-  world.Thread([&world, mapping] {
-    world.StorePinned(*mapping, 8, 2);
+  world.Thread([&world, mapping, store] {
+    (world.*store)(*mapping, 0, 2);
     world.Fsync(*mapping);
   });
 }
@@ -254,7 +243,8 @@ const std::vector<NamedScenario>& CommonScenarios() {
                                   },
                                   2 * kHugePageBytes)},
       {"two-fsyncs", Made(TwoFsyncs)},
-      {"store-during-fsync", Made(StoreDuringFsync)},
+      {"store-during-fsync",
+       Made([](DaxWorld& world) { StoreDuringFsync(world, &DaxWorld::Store); })},
       {"busy-stores", Made(BusyStores)},
       {"hole-vs-write", Made(HoleVersusWrite)},
       {"write-invalidate", Made(WriteInvalidates)},
@@ -265,7 +255,8 @@ const std::vector<NamedScenario>& CommonScenarios() {
       {"pinned-truncate", Made(PinnedTruncate)},
       {"freeze", Made(Freeze)},
       {"copy-on-write", Made(CopyOnWrite)},
-      {"pin-during-fsync", Made(PinDuringFsync)},
+      {"pin-during-fsync",
+       Made([](DaxWorld& world) { StoreDuringFsync(world, &DaxWorld::StorePinned); })},
   };
   return *scenarios;
 }
