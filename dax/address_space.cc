@@ -120,18 +120,20 @@ void AddressSpace::EraseHeld(LockedEntry& entry, Wakes wakes) {
 
 bool AddressSpace::MayBeDirty() {
   const MutexLock lock(mutex_);
-  return table_.AnyTagged(Tag::kDirty) || !under_way_.empty();
+  return AnyTableNotesStores() || table_.AnyTagged(Tag::kDirty) || !under_way_.empty();
 }
 
 void AddressSpace::Attach(PageTable* table) {
   const WriterLock lock(tables_mutex_);
   page_tables_.push_back(table);
+  noting_tables_ += table->notes_stores() ? 1 : 0;
 }
 
 void AddressSpace::Detach(PageTable* table) {
   const WriterLock lock(tables_mutex_);
   page_tables_.erase(std::remove(page_tables_.begin(), page_tables_.end(), table),
                      page_tables_.end());
+  noting_tables_ -= table->notes_stores() ? 1 : 0;
 }
 
 void AddressSpace::ForEachTable(absl::FunctionRef<void(PageTable&)> body) {
@@ -141,8 +143,45 @@ void AddressSpace::ForEachTable(absl::FunctionRef<void(PageTable&)> body) {
   }
 }
 
-void AddressSpace::Unmap(const ByteRange& pages) {
-  ForEachTable([&](PageTable& table) { table.Unmap(pages); });
+absl::Status AddressSpace::Unmap(const ByteRange& pages) {
+  absl::Status status;
+  ForEachTable([&](PageTable& table) {
+    status.Update(table.UnmapTakingWritten(
+        pages, [&](const ByteRange& written, const Device& device, uint64_t address) {
+          NoteWritten(written, device, address);
+        }));
+  });
+  return status;
+}
+
+absl::Status AddressSpace::TakeWritten(const ByteRange& pages) {
+  absl::Status status;
+  ForEachTable([&](PageTable& table) {
+    status.Update(
+        table.TakeWritten(pages, [&](const ByteRange& written, const Device& device,
+                                     uint64_t address) { NoteWritten(written, device, address); }));
+  });
+  return status;
+}
+
+void AddressSpace::NoteWritten(const ByteRange& pages, const Device& device, uint64_t address) {
+  const auto found =
+      std::find_if(devices_.begin(), devices_.end(),
+                   [&](const std::unique_ptr<Device>& one) { return one.get() == &device; });
+  IOMAP_CHECK(found != devices_.end());
+  const auto number = static_cast<uint8_t>(found - devices_.begin());
+  const MutexLock lock(mutex_);
+  uint64_t page = FirstPage(pages);
+  while (page < EndPage(pages)) {
+    std::optional<Slot> slot = table_.Find(page);
+    if (!slot.has_value()) {
+      slot = Slot{page, PageSize::kBase};
+      table_.Set(*slot,
+                 Entry{EntryKind::kPresent, number, address + (page * kPageBytes - pages.offset)});
+    }
+    TagStored(*slot);
+    page = slot->end_page();
+  }
 }
 
 std::optional<AddressSpace::WriteBackTicket> AddressSpace::BeginWriteBack() {

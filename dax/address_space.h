@@ -121,14 +121,16 @@ class AddressSpace {
   virtual void ForEachLockedDirty(const ByteRange& range,
                                   absl::FunctionRef<void(const LockedRun&)> flush) = 0;
 
-  // False when nothing is dirty and no write-back is under way.
+  // False when nothing is dirty, no table notes stores, and no write-back is under way.
   bool MayBeDirty();
 
   // A table whose pages this file's faults fill. Detaching needs no more than that no store goes
   // through the table any more.
   void Attach(PageTable* table);
   void Detach(PageTable* table);
-  void Unmap(const ByteRange& pages);
+  bool AnyTableNotesStores() const { return noting_tables_.load(std::memory_order_acquire) > 0; }
+  // From every table; where stores had been noted, the page is dirty.
+  absl::Status Unmap(const ByteRange& pages);
 
   // The error of a write-back that the holder of `cursor` has not been told of; each holder is told
   // once. A new cursor begins with ErrorCursor().
@@ -189,6 +191,9 @@ class AddressSpace {
                     absl::Span<const ByteRange> flushed);
   bool OthersAreUnderWay(const WriteBackTicket& ticket);
 
+  // Tables that note stores say which; from then on these pages are dirty.
+  absl::Status TakeWritten(const ByteRange& pages);
+
   // Calls `body` for each attached table.
   void ForEachTable(absl::FunctionRef<void(PageTable&)> body);
 
@@ -209,6 +214,7 @@ class AddressSpace {
   void TagDirtyAgain(const ByteRange& pages) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Dirty, though somebody may hold the entry's lock and be flushing what was there before.
   void TagStored(const Slot& slot) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void NoteWritten(const ByteRange& pages, const Device& device, uint64_t address);
 
   const DeviceSet& devices_;
   std::vector<Waiter*> waiters_ ABSL_GUARDED_BY(mutex_);  // who has waited longest first
@@ -222,6 +228,7 @@ class AddressSpace {
 
   SharedMutex tables_mutex_{LockRank::kPageTables};
   std::vector<PageTable*> page_tables_ ABSL_GUARDED_BY(tables_mutex_);
+  std::atomic<size_t> noting_tables_ = 0;  // changed with tables_mutex_ held
 };
 
 // Makes the address space of a file.

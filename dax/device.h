@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -15,6 +16,12 @@ namespace iomap::dax {
 
 // What the processor's caches write back at a time, in bytes.
 inline constexpr uint64_t kLineBytes = 64;
+
+// Where bytes can be had with mmap(2).
+struct HostMemory {
+  int descriptor;
+  uint64_t offset;  // in the file, of the device's byte 0
+};
 
 // The bytes that a file system lies on, addressed from 0, readable in place. The one door to
 // storage.
@@ -63,6 +70,10 @@ class Device {
   // For `iomap info`: what it is ("file", "memory"), and what makes stores to it durable.
   virtual absl::string_view kind() const = 0;
   virtual absl::string_view flush() const = 0;
+
+  // Where its bytes are, for mmap: nothing for a device that must see each store (one that
+  // records), that has no file, or whose file cannot be written to.
+  virtual std::optional<HostMemory> host_memory() const { return std::nullopt; }
 
   // What a drain of this device touches, for a scheduler: drains can be swapped with each other and
   // with stores, but not with whoever looks at what is durable.

@@ -64,7 +64,8 @@ class ExtentChange {
   absl::Status SetSize(uint64_t size) {
     if (size >= size_) {
       IOMAP_RETURN_IF_ERROR(ZeroPastEnd(file_, locks_.io, locks_.invalidate, size_, size));
-      return file_.ChangeSize(locks_, size);
+      IOMAP_RETURN_IF_ERROR(file_.ChangeSize(locks_, size));
+      return file_.AfterGrowth(size_, size);
     }
     const uint64_t first_gone = file_.Blocks(ByteRange{0, size}).end();
     IOMAP_RETURN_IF_ERROR(file_.address_space().Evict(
@@ -80,16 +81,20 @@ class ExtentChange {
     IOMAP_RETURN_IF_ERROR(ZeroPastEnd(file_, locks_.io, locks_.invalidate, size_, target.offset));
     const ByteRange blocks = file_.Blocks(target);
     // Stores to the source would change both files: none gets past the write-back unseen.
-    IOMAP_RETURN_IF_ERROR(source.WriteBack(ByteRange{source_offset, blocks.length}));
+    const ByteRange from{source_offset, blocks.length};
+    IOMAP_RETURN_IF_ERROR(source.address_space().Unmap(from));
+    IOMAP_RETURN_IF_ERROR(source.WriteBack(from));
     IOMAP_RETURN_IF_ERROR(
         file_.address_space().Evict(locks_.invalidate, blocks, EvictReason::kFreed));
-    return file_.ShareBlocks(locks_, source, source_offset, blocks, size);
+    IOMAP_RETURN_IF_ERROR(file_.ShareBlocks(locks_, source, source_offset, blocks, size));
+    return file_.AfterGrowth(size_, size);
   }
 
  private:
   absl::Status Allocate(const ByteRange& range, uint64_t size) {
     IOMAP_RETURN_IF_ERROR(ZeroPastEnd(file_, locks_.io, locks_.invalidate, size_, size));
-    return file_.AllocateBlocks(locks_, file_.Blocks(range), size);
+    IOMAP_RETURN_IF_ERROR(file_.AllocateBlocks(locks_, file_.Blocks(range), size));
+    return file_.AfterGrowth(size_, size);
   }
 
   // The whole blocks inside the range; the last block of the file counts as whole when all of it
@@ -139,6 +144,7 @@ class ExtentChange {
   // table keeps the old places.
   absl::Status BeforeShift(const ByteRange& range) {
     const ByteRange rest = ByteRange::All().From(range.offset);
+    IOMAP_RETURN_IF_ERROR(file_.address_space().Unmap(rest));
     IOMAP_RETURN_IF_ERROR(file_.WriteBack(rest));
     return file_.address_space().Evict(locks_.invalidate, rest, EvictReason::kClean);
   }
@@ -168,7 +174,8 @@ class ExtentChange {
                                                 " and ", range.length, " bytes passes 2^63-1"));
     }
     IOMAP_RETURN_IF_ERROR(BeforeShift(range));
-    return file_.InsertBlocks(locks_, range);
+    IOMAP_RETURN_IF_ERROR(file_.InsertBlocks(locks_, range));
+    return file_.AfterGrowth(size_, size_ + range.length);
   }
 
   File& file_;

@@ -1,5 +1,7 @@
 #include "dax/file.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "iomap/status_macros.h"
 
@@ -65,6 +67,16 @@ absl::Status File::FsyncLocked(const InvalidateHeld& /*invalidate*/, const ByteR
 absl::Status File::SyncUnlocked() {
   IOMAP_RETURN_IF_ERROR(WriteBack(ByteRange::All()));
   return CommitUpTo(LatestChange(SyncKind::kFile));
+}
+
+absl::Status File::AfterGrowth(uint64_t old_size, uint64_t new_size) {
+  AddressSpace* space = address_space_.load(std::memory_order_acquire);
+  if (space == nullptr || !space->AnyTableNotesStores()) {
+    return absl::OkStatus();
+  }
+  const uint64_t first_behind = ByteRange{0, old_size}.AlignOutward(kPageBytes).end();
+  return space->Unmap(
+      ByteRange::Between(first_behind, std::max(first_behind, new_size)).AlignOutward(kPageBytes));
 }
 
 absl::StatusOr<WriteMapping> File::MapForFault(const InvalidateHeld& /*invalidate*/,

@@ -64,6 +64,10 @@ class File : public iomap::File {
   // extents, grants. The commit is waited for with the lock held.
   absl::Status FsyncLocked(const InvalidateHeld& invalidate, const ByteRange& range, SyncKind kind);
 
+  // For who has made the file larger: page tables that had refused pages behind its old end ask
+  // again.
+  absl::Status AfterGrowth(uint64_t old_size, uint64_t new_size);
+
   // What sync(2) does for one file, and the last close: without the invalidate lock, so that page
   // faults of a file that has much to flush do not wait.
   absl::Status SyncUnlocked();

@@ -120,6 +120,8 @@ class WriteMapper {
 
   // True when pages that were mapped before may lie elsewhere now, or no longer are zeros.
   bool has_moved() const { return has_moved_; }
+  // Known when the write has left the written part of the file.
+  const std::optional<uint64_t>& old_size() const { return size_; }
 
  private:
   File& file_;
@@ -179,6 +181,9 @@ absl::Status Write(File& file, uint64_t offset, absl::Span<const std::byte> byte
     const InvalidateShared invalidate = file.locks().LockInvalidateShared();
     IOMAP_RETURN_IF_ERROR(file.address_space().Evict(invalidate, range.AlignOutward(kPageBytes),
                                                      EvictReason::kClean));
+  }
+  if (mapper.old_size().has_value() && *mapper.old_size() < range.end()) {
+    IOMAP_RETURN_IF_ERROR(file.AfterGrowth(*mapper.old_size(), range.end()));
   }
   IOMAP_RETURN_IF_ERROR(status);
   if (sync == WriteSync::kBytes) {

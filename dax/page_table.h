@@ -2,6 +2,7 @@
 
 #include <cstdint>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "dax/device.h"
 #include "iomap/byte_range.h"
@@ -15,7 +16,11 @@ enum class Access : uint8_t { kRead, kWrite };
 // device. Faults fill it, under the entry lock of the pages concerned; write-back and eviction
 // reach each table of a file through its address space. `pages` are whole pages of the file; parts
 // that a table does not show, or has not mapped, are passed over. Safe for concurrent use; the
-// locks of an implementation rank as leaves.
+// locks of an implementation rank as leaves, or, where it calls back, as page tables.
+//
+// There are two kinds. In one, a store to a page that is not mapped for stores faults, so that who
+// maps it marks it dirty. The other notes stores to the pages that are mapped for them, without a
+// fault, and says which they were when it is asked.
 class PageTable {
  public:
   virtual ~PageTable();
@@ -35,6 +40,22 @@ class PageTable {
 
   // True when faults should try to map 2 MiB at once.
   virtual bool wants_huge_pages() const = 0;
+
+  // Of the second kind: WriteProtect, and Unmap for pages that stay the file's, do not apply.
+  virtual bool notes_stores() const { return false; }
+  // Called with the table locked: pages that were stored to, and where they lie.
+  using Written =
+      absl::FunctionRef<void(const ByteRange& pages, const Device& device, uint64_t address)>;
+  // Says which pages were stored to since it was asked last; a store is seen by this call or by
+  // the next.
+  virtual absl::Status TakeWritten(const ByteRange& /*pages*/, Written /*written*/) {
+    return absl::OkStatus();
+  }
+  // Unmaps, and says the same, with no store unseen.
+  virtual absl::Status UnmapTakingWritten(const ByteRange& pages, Written /*written*/) {
+    Unmap(pages);
+    return absl::OkStatus();
+  }
 
  protected:
   PageTable() = default;

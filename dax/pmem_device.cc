@@ -1,12 +1,16 @@
 #include "dax/pmem_device.h"
 
+#include <fcntl.h>
 #include <libpmem.h>
+#include <unistd.h>
 
 #if defined(__x86_64__)
 #include <cpuid.h>
 #endif
 
+#include <cerrno>
 #include <cstdlib>
+#include <cstring>
 
 #include "absl/strings/str_cat.h"
 #include "dax/racing_copy.h"
@@ -66,19 +70,34 @@ absl::StatusOr<std::unique_ptr<PmemDevice>> PmemDevice::Open(const std::string& 
     return absl::OutOfRangeError(
         absl::StrCat("image offset ", image_offset, " is past the end of the file, ", size));
   }
-  return std::unique_ptr<PmemDevice>(
-      new PmemDevice(static_cast<std::byte*>(mapping), size, image_offset, is_pmem != 0));
+  const int descriptor = open(path.c_str(), O_RDWR | O_CLOEXEC);  // libpmem keeps none
+  if (descriptor < 0) {
+    const int error = errno;
+    pmem_unmap(mapping, size);
+    return absl::UnavailableError(absl::StrCat("open: ", std::strerror(error)));
+  }
+  return std::unique_ptr<PmemDevice>(new PmemDevice(descriptor, static_cast<std::byte*>(mapping),
+                                                    size, image_offset, is_pmem != 0));
 }
 
-PmemDevice::PmemDevice(std::byte* mapping, size_t mapping_size, size_t skipped_bytes, bool is_pmem)
-    : mapping_(mapping),
+PmemDevice::PmemDevice(int descriptor, std::byte* mapping, size_t mapping_size,
+                       size_t skipped_bytes, bool is_pmem)
+    : descriptor_(descriptor),
+      mapping_(mapping),
       mapping_size_(mapping_size),
       skipped_bytes_(skipped_bytes),
       is_pmem_(is_pmem) {
   set_bytes(absl::MakeConstSpan(mapping, mapping_size).subspan(skipped_bytes));
 }
 
-PmemDevice::~PmemDevice() { pmem_unmap(mapping_, mapping_size_); }
+PmemDevice::~PmemDevice() {
+  pmem_unmap(mapping_, mapping_size_);
+  close(descriptor_);
+}
+
+std::optional<HostMemory> PmemDevice::host_memory() const {
+  return HostMemory{descriptor_, skipped_bytes_};
+}
 
 absl::string_view PmemDevice::kind() const {
   return is_pmem_ ? "persistent memory" : "file in the page cache";

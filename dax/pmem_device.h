@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -26,9 +27,11 @@ class PmemDevice : public Device {
 
   absl::string_view kind() const override;
   absl::string_view flush() const override;
+  std::optional<HostMemory> host_memory() const override;
 
  private:
-  PmemDevice(std::byte* mapping, size_t mapping_size, size_t skipped_bytes, bool is_pmem);
+  PmemDevice(int descriptor, std::byte* mapping, size_t mapping_size, size_t skipped_bytes,
+             bool is_pmem);
 
   absl::Status Store(uint64_t address, absl::Span<const std::byte> bytes) override;
   absl::Status StoreThrough(uint64_t address, absl::Span<const std::byte> bytes) override;
@@ -38,6 +41,7 @@ class PmemDevice : public Device {
 
   std::byte* At(uint64_t address) const { return mapping_ + skipped_bytes_ + address; }
 
+  const int descriptor_;
   std::byte* const mapping_;
   const size_t mapping_size_;
   const size_t skipped_bytes_;  // of the mapping, before byte 0 of the device
