@@ -127,6 +127,7 @@ void AddressSpace::Attach(PageTable* table) {
   const WriterLock lock(tables_mutex_);
   page_tables_.push_back(table);
   noting_tables_ += table->notes_stores() ? 1 : 0;
+  tables_ahead_ += table->maps_ahead() ? 1 : 0;
 }
 
 void AddressSpace::Detach(PageTable* table) {
@@ -134,6 +135,7 @@ void AddressSpace::Detach(PageTable* table) {
   page_tables_.erase(std::remove(page_tables_.begin(), page_tables_.end(), table),
                      page_tables_.end());
   noting_tables_ -= table->notes_stores() ? 1 : 0;
+  tables_ahead_ -= table->maps_ahead() ? 1 : 0;
 }
 
 void AddressSpace::ForEachTable(absl::FunctionRef<void(PageTable&)> body) {

@@ -96,6 +96,12 @@ class AddressSpace {
   virtual absl::Status Fault(File& file, PageTable& table, uint64_t offset, Access access,
                              MapSync sync) = 0;
 
+  // Gives `pages`, whole pages before the end of file, blocks of their own, as stores to them would
+  // (MADV_POPULATE_WRITE), and with a table makes them reachable for stores. With the file's
+  // invalidate lock, which the caller holds. On an error some of them have blocks.
+  virtual absl::Status PopulateWrite(File& file, const InvalidateHeld& invalidate,
+                                     const ByteRange& pages, PageTable* table) = 0;
+
   // Makes durable what was stored to the pages of `range` before the call: write-protects them,
   // flushes their lines, drains once. Needs no lock of the file, since an entry keeps the place of
   // its page, and leaves before the place is given away. An error of the device is returned, kept
@@ -129,6 +135,7 @@ class AddressSpace {
   void Attach(PageTable* table);
   void Detach(PageTable* table);
   bool AnyTableNotesStores() const { return noting_tables_.load(std::memory_order_acquire) > 0; }
+  bool AnyTableMapsAhead() const { return tables_ahead_.load(std::memory_order_acquire) > 0; }
   // From every table; where stores had been noted, the page is dirty.
   absl::Status Unmap(const ByteRange& pages);
 
@@ -229,6 +236,7 @@ class AddressSpace {
   SharedMutex tables_mutex_{LockRank::kPageTables};
   std::vector<PageTable*> page_tables_ ABSL_GUARDED_BY(tables_mutex_);
   std::atomic<size_t> noting_tables_ = 0;  // changed with tables_mutex_ held
+  std::atomic<size_t> tables_ahead_ = 0;   // the same
 };
 
 // Makes the address space of a file.

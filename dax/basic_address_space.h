@@ -25,6 +25,8 @@ class BasicAddressSpace final : public AddressSpace {
 
   absl::Status Fault(File& file, PageTable& table, uint64_t offset, Access access,
                      MapSync sync) override;
+  absl::Status PopulateWrite(File& file, const InvalidateHeld& invalidate, const ByteRange& pages,
+                             PageTable* table) override;
   absl::Status WriteBack(const ByteRange& range) override;
   absl::Status Evict(const InvalidateHeld& invalidate, const ByteRange& pages,
                      EvictReason reason) override;
@@ -52,6 +54,10 @@ class BasicAddressSpace final : public AddressSpace {
                                          const ByteRange& pages, MapSync sync);
   absl::Status MapForStores(PageTable& table, LockedEntry& entry, const Entry& place,
                             const ByteRange& pages);
+  absl::StatusOr<bool> PopulateEntries(File& file, const InvalidateHeld& invalidate,
+                                       const ByteRange& pages, PageTable* table);
+  absl::StatusOr<bool> PopulateEntry(File& file, const InvalidateHeld& invalidate,
+                                     LockedEntry& entry, const PageTable* table);
   // Makes the slot the store's own: allocated, with its old bytes or zeros, durable. Nothing when
   // the extents do not allow an entry of its size.
   absl::StatusOr<std::optional<Entry>> PrepareForStore(File& file, const InvalidateHeld& invalidate,

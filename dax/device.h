@@ -20,7 +20,8 @@ inline constexpr uint64_t kLineBytes = 64;
 // Where bytes can be had with mmap(2).
 struct HostMemory {
   int descriptor;
-  uint64_t offset;  // in the file, of the device's byte 0
+  uint64_t offset;     // in the file, of the device's byte 0
+  bool is_persistent;  // stores become durable by the processor's instructions
 };
 
 // The bytes that a file system lies on, addressed from 0, readable in place. The one door to

@@ -64,6 +64,12 @@ absl::Status File::FsyncLocked(const InvalidateHeld& /*invalidate*/, const ByteR
   return CommitUpTo(LatestChange(kind));
 }
 
+absl::Status File::TrapStores() {
+  AddressSpace* space = address_space_.load(std::memory_order_acquire);
+  const bool noted = space != nullptr && space->AnyTableNotesStores();
+  return noted ? space->Unmap(ByteRange::All()) : absl::OkStatus();
+}
+
 absl::Status File::SyncUnlocked() {
   IOMAP_RETURN_IF_ERROR(WriteBack(ByteRange::All()));
   return CommitUpTo(LatestChange(SyncKind::kFile));
@@ -71,7 +77,7 @@ absl::Status File::SyncUnlocked() {
 
 absl::Status File::AfterGrowth(uint64_t old_size, uint64_t new_size) {
   AddressSpace* space = address_space_.load(std::memory_order_acquire);
-  if (space == nullptr || !space->AnyTableNotesStores()) {
+  if (space == nullptr || !space->AnyTableMapsAhead()) {
     return absl::OkStatus();
   }
   const uint64_t first_behind = ByteRange{0, old_size}.AlignOutward(kPageBytes).end();

@@ -68,6 +68,10 @@ class File : public iomap::File {
   // again.
   absl::Status AfterGrowth(uint64_t old_size, uint64_t new_size);
 
+  // Stores through page tables that note them, and let them pass, fault from now on until their
+  // faults are resolved: for who has closed the freeze gate.
+  absl::Status TrapStores();
+
   // What sync(2) does for one file, and the last close: without the invalidate lock, so that page
   // faults of a file that has much to flush do not wait.
   absl::Status SyncUnlocked();

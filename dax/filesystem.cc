@@ -14,7 +14,9 @@ absl::Status Filesystem::Sync() {
 
 absl::Status Filesystem::Freeze() {
   freeze_gate_.Close();
-  absl::Status status = Sync();
+  absl::Status status;
+  ForEachOpenFile([&](File& file) { status.Update(file.TrapStores()); });
+  status.Update(Sync());
   if (!status.ok()) {
     freeze_gate_.Open();
   }

@@ -2,9 +2,9 @@
 
 namespace iomap::dax {
 
-FreezeGate::Passage::Passage(FreezeGate* gate, Level level) ABSL_NO_THREAD_SAFETY_ANALYSIS
-    : gate_(gate),
-      level_(level) {
+FreezeGate::Passage::Passage(FreezeGate* gate, Level level,
+                             IfClosed if_closed) ABSL_NO_THREAD_SAFETY_ANALYSIS : gate_(gate),
+                                                                                  level_(level) {
   if (gate_ == nullptr) {
     return;
   }
@@ -12,13 +12,17 @@ FreezeGate::Passage::Passage(FreezeGate* gate, Level level) ABSL_NO_THREAD_SAFET
   door.lock.LockShared();
   while (door.closed) {
     door.lock.UnlockShared();
+    if (if_closed == IfClosed::kStayOutside) {
+      inside_ = false;
+      return;
+    }
     gate_->WaitUntilOpen();
     door.lock.LockShared();
   }
 }
 
 FreezeGate::Passage::~Passage() ABSL_NO_THREAD_SAFETY_ANALYSIS {
-  if (gate_ != nullptr) {
+  if (gate_ != nullptr && inside_) {
     gate_->DoorOf(level_).lock.UnlockShared();
   }
 }

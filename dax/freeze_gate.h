@@ -16,16 +16,20 @@ class FreezeGate {
   enum class Level : uint8_t { kWrite, kFault };
 
   // A passage, which ends with its scope. Without a gate there is nothing to pass.
+  enum class IfClosed : uint8_t { kWait, kStayOutside };
   class Passage {
    public:
-    Passage(FreezeGate* gate, Level level);
+    Passage(FreezeGate* gate, Level level, IfClosed if_closed = IfClosed::kWait);
     ~Passage();
     Passage(const Passage&) = delete;
     Passage& operator=(const Passage&) = delete;
 
+    bool inside() const { return inside_; }
+
    private:
     FreezeGate* const gate_;
     const Level level_;
+    bool inside_ = true;
   };
 
   // Closes the gate, and returns when nobody is inside. The file system is to be synced then. A

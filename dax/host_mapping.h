@@ -1,18 +1,19 @@
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <memory>
+#include <optional>
 #include <thread>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "dax/fault_worker.h"
 #include "dax/file.h"
 #include "dax/host_page_table.h"
+#include "dax/page_traps.h"
 #include "iomap/mutex.h"
 
 namespace iomap::dax {
@@ -23,26 +24,32 @@ namespace iomap::dax {
 //
 // As with mmap(2): what lies past the page of the end of file ends in SIGBUS, as does a store for
 // which there is no space and an access that the file system cannot serve (last_error() says why);
-// such a page is tried again once its range has changed. Stores between the end of file and the end
-// of its page are seen by nobody after the page has left memory.
+// such a page is tried again once its range has changed, or is populated. Stores between the end of
+// file and the end of its page are seen by nobody after the page has left memory. Stores in
+// sequence to holes allocate some blocks ahead.
 //
-// A child of fork(2) does not inherit it. What another process, or the kernel by O_DIRECT, has
-// under way while a range moves goes to the old place. Two threads of the mapping's own resolve
-// page faults; a thread that waits for one waits for changes of the file's extents to end, so it
-// must not hold a lock that such a change needs.
+// A child of fork(2) does not inherit it: its accesses end in SIGSEGV. What another process, or the
+// kernel by O_DIRECT, has under way while a range moves goes to the old place. Three threads of the
+// mapping's own resolve page faults; if one of them is ended by force, the process aborts. A thread
+// that waits for a fault waits for changes of the file's extents to end, so it must not hold a lock
+// that such a change needs; nor may a file system touch a mapping of its own files.
 //
 // Safe for concurrent use.
 class HostMapping {
  public:
   struct Options {
     uint64_t bytes = 0;  // from the file's beginning; 0: as long as the file is now
+    // With kYes a store returns once all that is needed to find its page is durable, so that
+    // Persist, by the program itself, is enough.
     MapSync sync = MapSync::kNo;
-    Userfault::Faults faults = Userfault::Faults::kAll;
+    // Nothing: the best that the kernel, the user's rights and the device allow.
+    std::optional<Tracking> tracking = std::nullopt;
   };
 
-  // InvalidArgument for a mapping of no bytes, FailedPrecondition for a file whose device cannot be
-  // mapped (one that records, say), ResourceExhausted for one in too many pieces, Unavailable where
-  // the kernel, or the user's rights, lack what is needed.
+  // InvalidArgument for a mapping of no bytes; FailedPrecondition for a file whose device cannot be
+  // mapped (one that records, say), and for kYes on a device whose stores need msync;
+  // ResourceExhausted for one in too many pieces; Unavailable where the kernel, or the user's
+  // rights, lack what the tracking needs.
   static absl::StatusOr<std::unique_ptr<HostMapping>> Make(std::shared_ptr<File> file,
                                                            const Options& options);
   // munmap: what was stored stays to be flushed. Nobody may touch the addresses any more.
@@ -50,8 +57,16 @@ class HostMapping {
   HostMapping(const HostMapping&) = delete;
   HostMapping& operator=(const HostMapping&) = delete;
 
+  // OK where stores to files on `device` can be tracked so; errors as above.
+  static absl::Status CanTrack(Tracking tracking, const Device& device);
+
   // The bytes of the file, from its beginning: a multiple of 2 MiB.
   absl::Span<std::byte> bytes() const { return {table_->address(), table_->size()}; }
+  Tracking tracking() const { return tracking_; }
+
+  // Gives `range` blocks, so that stores to it do not fail for lack of space, and maps it
+  // (MADV_POPULATE_WRITE). OutOfRange past the page of the end of file.
+  absl::Status Populate(const ByteRange& range);
 
   // msync(MS_SYNC), and fsync of the descriptor that was mapped: an error that a write-back met is
   // reported once to each mapping.
@@ -64,28 +79,41 @@ class HostMapping {
   File& file() { return *file_; }
 
  private:
-  HostMapping(std::shared_ptr<File> file, std::unique_ptr<HostPageTable> table, MapSync sync,
-              int wake_up);
+  HostMapping(std::shared_ptr<File> file, Tracking tracking, std::unique_ptr<HostPageTable> table,
+              MapSync sync, int wake_up);
 
-  // Maps what has blocks of its own, so that stores to it need no fault.
-  absl::Status MapExtents(const ByteRange& range);
+  // Maps what has blocks of its own, so that loads, and stores where those are noted, need no
+  // fault.
+  absl::Status MapExtents(const InvalidateHeld& invalidate, const ByteRange& range);
   void ReadFaults();
-  void ResolveFaults();
-  absl::Status Resolve(const HostPageTable::Fault& fault);
+  void Resolve(const HostPageTable::Fault& fault);
+  absl::Status ResolveLoad(uint64_t offset);
+  absl::Status ResolveStore(uint64_t offset);
+  absl::Status PopulateLocked(const InvalidateHeld& invalidate, const ByteRange& pages);
+  // What else a store to the page at `offset` makes ready.
+  absl::StatusOr<ByteRange> AroundStore(uint64_t offset, uint64_t size);
 
   const std::shared_ptr<File> file_;
+  const Tracking tracking_;
   const std::unique_ptr<HostPageTable> table_;
   const MapSync sync_;
   uint64_t error_cursor_;
 
   Mutex mutex_{LockRank::kLeaf};
-  CondVar queued_;
-  std::deque<HostPageTable::Fault> queue_ ABSL_GUARDED_BY(mutex_);
-  bool ends_ ABSL_GUARDED_BY(mutex_) = false;
   absl::Status last_error_ ABSL_GUARDED_BY(mutex_);
+  // Where the next store would be in sequence, and how many bytes the one before it got.
+  uint64_t next_in_sequence_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint64_t ahead_ ABSL_GUARDED_BY(mutex_) = kPageBytes;
+
   const int wake_up_;  // an eventfd: the reader ends
+  FaultWorker loads_;
+  FaultWorker stores_;  // may wait for a file system to be thawed
   std::thread reader_;
-  std::thread resolver_;
 };
+
+// Makes what was stored to a mapping that was made with MapSync::kYes durable, with no call of the
+// file system: writes the lines back, and waits (pmem_persist). The caller's own stores alone, and
+// those that it has seen.
+void Persist(const void* address, size_t bytes);
 
 }  // namespace iomap::dax

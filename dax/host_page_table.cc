@@ -1,14 +1,8 @@
 #include "dax/host_page_table.h"
 
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
-#include <iterator>
+#include <atomic>
 #include <utility>
-#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "dax/entry.h"
@@ -18,82 +12,48 @@
 namespace iomap::dax {
 namespace {
 
-// Linux allows 65,530 mappings a process (vm.max_map_count); others want some.
-constexpr size_t kMostPieces = 48'000;
+std::atomic<size_t> pieces_of_process = 0;
 
-absl::Status SystemError(absl::string_view call) {
-  return absl::UnavailableError(absl::StrCat(call, ": ", std::strerror(errno)));
-}
-
-void* PointerTo(uintptr_t address) {
-  return reinterpret_cast<void*>(address);  // NOLINT(performance-no-int-to-ptr): of an mmap
-}
+// Pieces that only taking others away may need.
+constexpr size_t kReserve = 2'000;
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<HostPageTable>> HostPageTable::Make(uint64_t bytes,
-                                                                   Userfault::Faults faults) {
+                                                                   Tracking tracking,
+                                                                   bool huge_pages) {
   const uint64_t size = (bytes + kHugePageBytes - 1) & ~(kHugePageBytes - 1);
   if (bytes == 0 || size < bytes) {
     return absl::InvalidArgumentError(absl::StrCat("a mapping of ", bytes, " bytes"));
   }
-  IOMAP_ASSIGN_OR_RETURN(auto of_faults, Userfault::Open(Userfault::Kind::kSync, faults));
-  IOMAP_ASSIGN_OR_RETURN(auto of_stores, Userfault::Open(Userfault::Kind::kAsync, faults));
-  IOMAP_ASSIGN_OR_RETURN(auto pagemap, Pagemap::Open());
-  const int empty = memfd_create("nothing", MFD_CLOEXEC);
-  if (empty < 0) {
-    return SystemError("memfd_create");
+  IOMAP_ASSIGN_OR_RETURN(std::unique_ptr<PageTraps> traps, PageTraps::Make(tracking));
+  IOMAP_ASSIGN_OR_RETURN(const MemoryRange reserved, ReserveMemory(size));
+  const absl::Status begun = traps->Begin(reserved);
+  if (!begun.ok()) {
+    UnmapMemory(reserved);
+    return begun;
   }
-  // One huge page more, to begin at a multiple of one.
-  void* const reserved = mmap(nullptr, size + kHugePageBytes, PROT_NONE,
-                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (reserved == MAP_FAILED) {
-    const absl::Status status = SystemError("mmap");
-    close(empty);
-    return status;
-  }
-  const auto begin = reinterpret_cast<uintptr_t>(reserved);
-  const uintptr_t base = (begin + kHugePageBytes - 1) & ~(uintptr_t{kHugePageBytes} - 1);
-  if (base > begin) {
-    munmap(reserved, base - begin);
-  }
-  if (begin + kHugePageBytes > base) {
-    munmap(PointerTo(base + size), begin + kHugePageBytes - base);
-  }
-  auto table = std::unique_ptr<HostPageTable>(new HostPageTable(
-      base, size, std::move(of_faults), std::move(of_stores), std::move(pagemap), empty));
-  const MutexLock lock(table->mutex_);
-  // Nobody reads the events of a move yet: the reservation itself becomes the first piece.
-  if (mprotect(PointerTo(base), size, PROT_READ | PROT_WRITE) != 0 ||
-      madvise(PointerTo(base), size, MADV_DONTFORK) != 0) {
-    return SystemError("mprotect");
-  }
-  IOMAP_RETURN_IF_ERROR(
-      table->faults_->Register(MemoryRange{base, size}, Userfault::Trap::kMissing));
-  return table;
+  return std::unique_ptr<HostPageTable>(new HostPageTable(reserved, std::move(traps), huge_pages));
 }
 
-HostPageTable::HostPageTable(uintptr_t base, uint64_t size, std::unique_ptr<Userfault> faults,
-                             std::unique_ptr<Userfault> stores, std::unique_ptr<Pagemap> pagemap,
-                             int empty)
-    : base_(base),
-      size_(size),
-      faults_(std::move(faults)),
-      stores_(std::move(stores)),
-      pagemap_(std::move(pagemap)),
-      empty_(empty) {
-  pieces_.emplace(0, Piece{.length = size});
+HostPageTable::HostPageTable(const MemoryRange& memory, std::unique_ptr<PageTraps> traps,
+                             bool huge_pages)
+    : memory_(memory), traps_(std::move(traps)), huge_pages_(huge_pages), pieces_(memory.bytes) {
+  pieces_of_process += pieces_.count();
 }
 
 HostPageTable::~HostPageTable() {
-  munmap(PointerTo(base_), size_);
-  close(empty_);
+  traps_->End(memory_);
+  pieces_of_process -= pieces_.count();
 }
 
-absl::StatusOr<MemoryRange> HostPageTable::MakePiece(const Piece& piece) {
-  int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
-  int descriptor = -1;
-  uint64_t offset = 0;
+absl::Status HostPageTable::Put(const ByteRange& pages, const Piece& piece) {
+  if (pages.empty()) {
+    return absl::OkStatus();
+  }
+  IOMAP_RETURN_IF_ERROR(
+      CheckCount(pages, kMostPieces + (piece.state == PageState::kUnmapped ? kReserve : 0)));
+  PageTraps::Pages put{.state = piece.state};
   if (piece.device != nullptr) {
     const std::optional<HostMemory> memory = piece.device->host_memory();
     if (!memory.has_value() || (memory->offset + piece.address) % kPageBytes != 0) {
@@ -101,160 +61,104 @@ absl::StatusOr<MemoryRange> HostPageTable::MakePiece(const Piece& piece) {
           absl::StrCat("a device of this kind (", piece.device->kind(),
                        ") cannot be mapped by a process at ", piece.address));
     }
-    flags = MAP_SHARED;
-    descriptor = memory->descriptor;
-    offset = memory->offset + piece.address;
-  } else if (piece.state == State::kRefused) {
-    flags = MAP_SHARED;
-    descriptor = empty_;
+    put.descriptor = memory->descriptor;
+    put.offset = memory->offset + piece.address;
   }
-  void* const made = mmap(nullptr, piece.length, PROT_READ | PROT_WRITE, flags, descriptor,
-                          static_cast<off_t>(offset));
-  if (made == MAP_FAILED) {
-    return SystemError("mmap");
-  }
-  const MemoryRange memory{reinterpret_cast<uintptr_t>(made), piece.length};
-  absl::Status status =
-      madvise(made, piece.length, MADV_DONTFORK) == 0 ? absl::OkStatus() : SystemError("madvise");
-  if (status.ok() && piece.state != State::kRefused) {
-    Userfault& traps = piece.state == State::kWritable ? *stores_ : *faults_;
-    const bool unmapped = piece.state == State::kUnmapped;
-    status = traps.Register(
-        memory, unmapped ? Userfault::Trap::kMissing : Userfault::Trap::kWriteProtected);
-    if (status.ok() && !unmapped) {
-      status = traps.WriteProtect(memory);
-    }
-  }
-  if (!status.ok()) {
-    munmap(made, piece.length);
-    return status;
-  }
-  return memory;
-}
-
-absl::Status HostPageTable::Put(const ByteRange& pages, Piece piece) {
-  if (pages.empty()) {
-    return absl::OkStatus();
-  }
-  // What goes may leave a piece on either side; a last reserve is for taking pieces away.
-  const size_t most = piece.state == State::kUnmapped ? kMostPieces + 2'000 : kMostPieces;
-  if (pieces_.size() + 2 > most) {
-    return absl::ResourceExhaustedError(
-        absl::StrCat("offset ", pages.offset, ": a process can have no more than ", most,
-                     " pieces of files mapped; larger extents need fewer"));
-  }
-  piece.length = pages.length;
-  IOMAP_ASSIGN_OR_RETURN(const MemoryRange made, MakePiece(piece));
-  if (mremap(PointerTo(made.begin), made.bytes, made.bytes, MREMAP_MAYMOVE | MREMAP_FIXED,
-             PointerTo(base_ + pages.offset)) == MAP_FAILED) {
-    const absl::Status status = SystemError("mremap");
-    munmap(PointerTo(made.begin), made.bytes);
-    return status;
-  }
-  Note(pages, piece);
+  IOMAP_RETURN_IF_ERROR(traps_->Put(MemoryOf(pages), put));
+  SetPiece(pages, piece);
   return absl::OkStatus();
 }
 
-void HostPageTable::Split(uint64_t offset) {
-  if (offset >= size_) {
-    return;
+// A change may leave another piece on either side.
+absl::Status HostPageTable::CheckCount(const ByteRange& pages, size_t most) const {
+  if (pieces_of_process + 2 <= most) {
+    return absl::OkStatus();
   }
-  const auto holder = std::prev(pieces_.upper_bound(offset));
-  const uint64_t before = offset - holder->first;
-  if (before == 0) {
-    return;
-  }
-  Piece rest = holder->second;
-  rest.length -= before;
-  rest.address += rest.device != nullptr ? before : 0;
-  holder->second.length = before;
-  pieces_.emplace(offset, rest);
+  return absl::ResourceExhaustedError(
+      absl::StrCat("offset ", pages.offset, ": the mapped files of this process are in ",
+                   pieces_of_process.load(), " pieces, and ", kMostPieces,
+                   " is the limit; larger extents need fewer"));
 }
 
-void HostPageTable::JoinWithNext(Pieces::iterator piece) {
-  const auto next = std::next(piece);
-  if (next == pieces_.end()) {
-    return;
-  }
-  const Piece& left = piece->second;
-  const Piece& right = next->second;
-  if (left.state == right.state && left.device == right.device &&
-      (left.device == nullptr || left.address + left.length == right.address)) {
-    piece->second.length += right.length;
-    pieces_.erase(next);
-  }
+void HostPageTable::SetPiece(const ByteRange& pages, const Piece& piece) {
+  const size_t before = pieces_.count();
+  pieces_.Set(pages, piece);
+  pieces_of_process += pieces_.count() - before;
 }
 
-void HostPageTable::Note(const ByteRange& pages, const Piece& piece) {
-  Split(pages.offset);
-  Split(pages.end());
-  pieces_.erase(pieces_.lower_bound(pages.offset), pieces_.lower_bound(pages.end()));
-  auto noted = pieces_.emplace(pages.offset, piece).first;
-  JoinWithNext(noted);
-  noted = pieces_.find(pages.offset);
-  if (noted != pieces_.begin()) {
-    JoinWithNext(std::prev(noted));
-  }
-}
-
-template <typename Body>
-void HostPageTable::ForEachPiece(const ByteRange& pages, Body&& body) {
-  if (pages.empty()) {
-    return;
-  }
-  for (auto i = std::prev(pieces_.upper_bound(pages.offset));
-       i != pieces_.end() && i->first < pages.end(); ++i) {
-    const ByteRange part = pages.Intersect(ByteRange{i->first, i->second.length});
-    Piece piece = i->second;
-    piece.length = part.length;
-    piece.address += piece.device != nullptr ? part.offset - i->first : 0;
-    body(part, piece);
-  }
+bool HostPageTable::IsMappedTo(const ByteRange& pages, const Piece& piece) const {
+  bool same = true;
+  pieces_.ForEach(pages, [&](const ByteRange& part, const Piece& there) {
+    const Piece expected = piece.From(part.offset - pages.offset);
+    same &= there.device == expected.device && there.address == expected.address;
+  });
+  return same;
 }
 
 absl::Status HostPageTable::Map(const ByteRange& pages, Device& device, uint64_t address,
                                 Access access) {
   const ByteRange shown = Shown(pages);
+  const bool for_stores = access == Access::kWrite;
+  const Piece piece{for_stores && notes_stores() ? PageState::kWritable : PageState::kReadOnly,
+                    &device, address};
   const MutexLock lock(mutex_);
-  bool writable = true;  // already: another thread had the same fault
-  ForEachPiece(shown, [&](const ByteRange& part, const Piece& piece) {
-    const bool same = piece.state == State::kWritable && piece.device == &device &&
-                      piece.address == address + (part.offset - pages.offset);
-    IOMAP_CHECK(same || piece.state != State::kWritable);  // what was noted of it would be lost
-    writable &= same;
+  bool any_writable = false;
+  bool any_other = false;
+  pieces_.ForEach(shown, [&](const ByteRange&, const Piece& there) {
+    (there.state == PageState::kWritable ? any_writable : any_other) = true;
   });
-  if (writable) {
-    return absl::OkStatus();
+  if (IsMappedTo(shown, piece) && !(for_stores && notes_stores() && any_other)) {
+    // For loads at least; perhaps another thread had the same fault.
+    return for_stores && !notes_stores() ? AllowStores(shown) : absl::OkStatus();
   }
-  return Put(shown, Piece{.state = access == Access::kWrite ? State::kWritable : State::kReadOnly,
-                          .device = &device,
-                          .address = address});
+  IOMAP_CHECK(!notes_stores() || !any_writable);  // what was noted of it would be lost
+  IOMAP_RETURN_IF_ERROR(Put(shown, piece));
+  return for_stores && !notes_stores() ? AllowStores(shown) : absl::OkStatus();
 }
 
-absl::Status HostPageTable::MapUnmapped(const ByteRange& pages, Device& device, uint64_t address) {
+absl::Status HostPageTable::MapOwn(const ByteRange& pages, Device& device, uint64_t address) {
+  const Piece own{notes_stores() ? PageState::kWritable : PageState::kReadOnly, &device, address};
   const MutexLock lock(mutex_);
-  std::vector<ByteRange> unmapped;
-  ForEachPiece(Shown(pages), [&](const ByteRange& part, const Piece& piece) {
-    if (piece.state == State::kUnmapped) {
-      unmapped.push_back(part);
+  std::vector<ByteRange> parts;
+  pieces_.ForEach(Shown(pages), [&](const ByteRange& part, const Piece& piece) {
+    const bool shared_once = piece.state == PageState::kReadOnly && notes_stores() &&
+                             IsMappedTo(part, own.From(part.offset - pages.offset));
+    if (piece.state == PageState::kUnmapped || shared_once) {
+      parts.push_back(part);
     }
   });
-  for (const ByteRange& part : unmapped) {
-    IOMAP_RETURN_IF_ERROR(Put(part, Piece{.state = State::kWritable,
-                                          .device = &device,
-                                          .address = address + (part.offset - pages.offset)}));
+  for (const ByteRange& part : parts) {
+    IOMAP_RETURN_IF_ERROR(Put(part, own.From(part.offset - pages.offset)));
   }
   return absl::OkStatus();
 }
 
 absl::Status HostPageTable::MapZeroes(const ByteRange& pages) {
   const MutexLock lock(mutex_);
-  return Put(Shown(pages), Piece{.state = State::kZeroes});
+  return Put(Shown(pages), Piece{PageState::kZeroes});
 }
 
 absl::Status HostPageTable::Refuse(const ByteRange& pages) {
   const MutexLock lock(mutex_);
-  return Put(Shown(pages), Piece{.state = State::kRefused});
+  bool any_writable = false;
+  pieces_.ForEach(Shown(pages), [&](const ByteRange&, const Piece& piece) {
+    any_writable |= piece.state == PageState::kWritable;
+  });
+  return any_writable ? absl::OkStatus() : Put(Shown(pages), Piece{PageState::kRefused});
+}
+
+absl::Status HostPageTable::UnmapRefused(const ByteRange& pages) {
+  const MutexLock lock(mutex_);
+  std::vector<ByteRange> refused;
+  pieces_.ForEach(Shown(pages), [&](const ByteRange& part, const Piece& piece) {
+    if (piece.state == PageState::kRefused) {
+      refused.push_back(part);
+    }
+  });
+  for (const ByteRange& part : refused) {
+    IOMAP_RETURN_IF_ERROR(Put(part, Piece{PageState::kUnmapped}));
+  }
+  return absl::OkStatus();
 }
 
 void HostPageTable::Unmap(const ByteRange& pages) {
@@ -267,30 +171,70 @@ absl::Status HostPageTable::UnmapTakingWritten(const ByteRange& pages, Written w
   const ByteRange shown = Shown(pages);
   const MutexLock lock(mutex_);
   ByteRange mapped;  // from the first page to the last one that is
-  ForEachPiece(shown, [&](const ByteRange& part, const Piece& piece) {
-    if (piece.state != State::kUnmapped) {
+  std::vector<std::pair<ByteRange, Piece>> writable;
+  pieces_.ForEach(shown, [&](const ByteRange& part, const Piece& piece) {
+    if (piece.state != PageState::kUnmapped) {
       mapped = ByteRange::Between(mapped.empty() ? part.offset : mapped.offset, part.end());
     }
+    if (piece.state == PageState::kWritable && notes_stores()) {
+      writable.emplace_back(part, piece);
+    }
   });
-  IOMAP_RETURN_IF_ERROR(Freeze(mapped));
-  IOMAP_RETURN_IF_ERROR(TakeWrittenLocked(mapped, written));
-  return Put(mapped, Piece{.state = State::kUnmapped});
+  const bool frozen = std::all_of(writable.begin(), writable.end(), [&](const auto& one) {
+    return traps_->Freeze(MemoryOf(one.first));
+  });
+  if (frozen && !writable.empty()) {
+    IOMAP_RETURN_IF_ERROR(TakeWrittenLocked(mapped, written));
+  }
+  IOMAP_RETURN_IF_ERROR(Put(mapped, Piece{PageState::kUnmapped}));
+  if (!frozen) {
+    // What was stored until the last moment has not been noted: it may have been everywhere.
+    for (const auto& [part, piece] : writable) {
+      written(part, *piece.device, piece.address);
+    }
+  }
+  return absl::OkStatus();
 }
 
-absl::Status HostPageTable::Freeze(const ByteRange& pages) {
-  absl::Status status;
-  ForEachPiece(pages, [&](const ByteRange& part, const Piece& piece) {
-    if (piece.state != State::kWritable) {
-      return;
-    }
-    const MemoryRange memory = MemoryOf(part);
-    status.Update(stores_->Register(memory, Userfault::Trap::kFrozen));
-    // The pages stay in their file, and what was noted of them stays noted.
-    if (madvise(PointerTo(memory.begin), memory.bytes, MADV_DONTNEED) != 0) {
-      status.Update(SystemError("madvise"));
+absl::Status HostPageTable::AllowStores(const ByteRange& pages) {
+  if (!traps_->protection_makes_pieces()) {
+    return traps_->AllowStores(MemoryOf(pages));
+  }
+  std::vector<std::pair<ByteRange, Piece>> parts;
+  pieces_.ForEach(
+      pages, [&](const ByteRange& part, const Piece& piece) { parts.emplace_back(part, piece); });
+  // They become one, with perhaps another one on either side.
+  IOMAP_RETURN_IF_ERROR(CheckCount(pages, kMostPieces + parts.size() - 1));
+  IOMAP_RETURN_IF_ERROR(traps_->AllowStores(MemoryOf(pages)));
+  for (const auto& [part, piece] : parts) {
+    SetPiece(part, {PageState::kWritable, piece.device, piece.address});
+  }
+  return absl::OkStatus();
+}
+
+void HostPageTable::WriteProtect(const ByteRange& pages) {
+  if (notes_stores()) {
+    return;
+  }
+  const PageState allowed =
+      traps_->protection_makes_pieces() ? PageState::kWritable : PageState::kReadOnly;
+  const MutexLock lock(mutex_);
+  std::vector<ByteRange> parts;
+  pieces_.ForEach(Shown(pages), [&](const ByteRange& part, const Piece& piece) {
+    if (piece.state == allowed) {
+      parts.push_back(part);
     }
   });
-  return status;
+  for (ByteRange part : parts) {
+    if (allowed == PageState::kWritable) {
+      if (!CheckCount(part, kMostPieces + kReserve).ok()) {
+        part = pieces_.Around(part.offset);  // to trap more stores is never wrong
+      }
+      const Piece piece = pieces_.At(part.offset);
+      SetPiece(part, {PageState::kReadOnly, piece.device, piece.address});
+    }
+    IOMAP_CHECK(traps_->TrapStores(MemoryOf(part)).ok());
+  }
 }
 
 absl::Status HostPageTable::TakeWritten(const ByteRange& pages, Written written) {
@@ -302,39 +246,28 @@ absl::Status HostPageTable::TakeWrittenLocked(const ByteRange& pages, Written wr
   if (pages.empty()) {
     return absl::OkStatus();
   }
-  return pagemap_->TakeWritten(MemoryOf(pages), [&](const MemoryRange& memory) {
-    ForEachPiece(ByteRange{memory.begin - base_, memory.bytes},
-                 [&](const ByteRange& part, const Piece& piece) {
-                   if (piece.state == State::kWritable) {
-                     written(part, *piece.device, piece.address);
-                   }
-                 });
+  return traps_->TakeWritten(MemoryOf(pages), [&](const MemoryRange& memory) {
+    pieces_.ForEach(ByteRange{memory.begin - memory_.begin, memory.bytes},
+                    [&](const ByteRange& part, const Piece& piece) {
+                      if (piece.state == PageState::kWritable) {
+                        written(part, *piece.device, piece.address);
+                      }
+                    });
   });
 }
 
-std::array<pollfd, 2> HostPageTable::descriptors() const {
-  return {pollfd{faults_->descriptor(), POLLIN, 0}, pollfd{stores_->descriptor(), POLLIN, 0}};
-}
-
 std::optional<HostPageTable::Fault> HostPageTable::NextFault() {
-  for (Userfault* const traps : {faults_.get(), stores_.get()}) {
-    if (const std::optional<Userfault::Fault> fault = traps->Next(); fault.has_value()) {
-      return Fault{(fault->address - base_) & ~(kPageBytes - 1),
-                   fault->is_store ? Access::kWrite : Access::kRead};
-    }
+  const std::optional<PageTraps::Fault> trapped = traps_->NextFault();
+  if (!trapped.has_value()) {
+    return std::nullopt;
   }
-  return std::nullopt;
+  return Fault{(trapped->address - memory_.begin) & ~(kPageBytes - 1),
+               trapped->is_store ? Access::kWrite : Access::kRead, *trapped};
 }
 
-void HostPageTable::Wake(const ByteRange& pages) {
-  const MemoryRange memory = MemoryOf(Shown(pages));
-  faults_->Wake(memory);
-  stores_->Wake(memory);
-}
-
-bool HostPageTable::IsUnmapped(uint64_t offset) {
+PageState HostPageTable::StateOf(uint64_t offset) {
   const MutexLock lock(mutex_);
-  return std::prev(pieces_.upper_bound(offset))->second.state == State::kUnmapped;
+  return pieces_.At(offset).state;
 }
 
 }  // namespace iomap::dax

@@ -41,6 +41,10 @@ class PageTable {
   // True when faults should try to map 2 MiB at once.
   virtual bool wants_huge_pages() const = 0;
 
+  // True when pages are mapped for which there may be no entry: whoever takes pages away unmaps
+  // them, whatever the entries say.
+  virtual bool maps_ahead() const { return false; }
+
   // Of the second kind: WriteProtect, and Unmap for pages that stay the file's, do not apply.
   virtual bool notes_stores() const { return false; }
   // Called with the table locked: pages that were stored to, and where they lie.

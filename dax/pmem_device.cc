@@ -96,7 +96,7 @@ PmemDevice::~PmemDevice() {
 }
 
 std::optional<HostMemory> PmemDevice::host_memory() const {
-  return HostMemory{descriptor_, skipped_bytes_};
+  return HostMemory{descriptor_, skipped_bytes_, is_pmem_};
 }
 
 absl::string_view PmemDevice::kind() const {

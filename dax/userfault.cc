@@ -6,7 +6,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <cstring>
 
@@ -15,39 +14,9 @@
 namespace iomap::dax {
 namespace {
 
-// Younger than the headers of Debian 12 (Linux 6.1): the numbers are the kernel's interface.
+// Younger than the headers of Debian 12 (Linux 6.1).
 constexpr uint64_t kFeatureWpUnpopulated = uint64_t{1} << 13;  // Linux 6.4
 constexpr uint64_t kFeatureWpAsync = uint64_t{1} << 15;        // Linux 6.7
-
-constexpr uint64_t kScanWriteProtect = 1;  // PM_SCAN_WP_MATCHING
-constexpr uint64_t kPageIsWpAllowed = 1;   // PAGE_IS_WPALLOWED: registered, asynchronous
-constexpr uint64_t kPageIsWritten = 2;     // PAGE_IS_WRITTEN
-
-// struct pm_scan_arg and struct page_region.
-struct ScanArguments {
-  uint64_t size;
-  uint64_t flags;
-  uint64_t start;
-  uint64_t end;
-  uint64_t walk_end;
-  uint64_t vec;
-  uint64_t vec_len;
-  uint64_t max_pages;
-  uint64_t category_inverted;
-  uint64_t category_mask;
-  uint64_t category_anyof_mask;
-  uint64_t return_mask;
-};
-struct ScannedRegion {
-  uint64_t start;
-  uint64_t end;
-  uint64_t categories;
-};
-constexpr unsigned long kPagemapScan = _IOWR('f', 16, ScanArguments);
-
-// With more room than the kernel's own buffer, a walk may be said to have ended before regions that
-// it has returned.
-constexpr size_t kRegionsAtATime = 512;
 
 absl::Status Refused(absl::string_view what, const MemoryRange& pages) {
   return absl::InternalError(absl::StrCat(what, " of ", pages.bytes, " bytes at 0x",
@@ -67,7 +36,7 @@ absl::StatusOr<std::unique_ptr<Userfault>> Userfault::Open(Kind kind, Faults fau
   if (descriptor < 0) {
     return Missing("userfaultfd");
   }
-  auto opened = std::unique_ptr<Userfault>(new Userfault(descriptor, kind));
+  auto opened = std::unique_ptr<Userfault>(new Userfault(descriptor));
   uffdio_api api = {};
   api.api = UFFD_API;
   api.features = UFFD_FEATURE_EVENT_REMAP | UFFD_FEATURE_PAGEFAULT_FLAG_WP |
@@ -95,9 +64,17 @@ absl::Status Userfault::Register(const MemoryRange& pages, Trap trap) {
 }
 
 absl::Status Userfault::WriteProtect(const MemoryRange& pages) {
+  return SetProtection(pages, UFFDIO_WRITEPROTECT_MODE_WP);
+}
+
+absl::Status Userfault::AllowStores(const MemoryRange& pages) {
+  return SetProtection(pages, UFFDIO_WRITEPROTECT_MODE_DONTWAKE);
+}
+
+absl::Status Userfault::SetProtection(const MemoryRange& pages, uint64_t mode) {
   uffdio_writeprotect request = {};
   request.range = {pages.begin, pages.bytes};
-  request.mode = UFFDIO_WRITEPROTECT_MODE_WP;
+  request.mode = mode;
   int result = 0;
   do {
     result = ioctl(descriptor_, UFFDIO_WRITEPROTECT, &request);
@@ -119,40 +96,6 @@ std::optional<Userfault::Fault> Userfault::Next() {
     }
   }
   return std::nullopt;
-}
-
-absl::StatusOr<std::unique_ptr<Pagemap>> Pagemap::Open() {
-  const int descriptor = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-  if (descriptor < 0) {
-    return Missing("/proc/self/pagemap");
-  }
-  return std::unique_ptr<Pagemap>(new Pagemap(descriptor));
-}
-
-Pagemap::~Pagemap() { close(descriptor_); }
-
-absl::Status Pagemap::TakeWritten(const MemoryRange& pages,
-                                  absl::FunctionRef<void(const MemoryRange&)> written) const {
-  std::array<ScannedRegion, kRegionsAtATime> regions;
-  ScanArguments arguments = {};
-  arguments.size = sizeof arguments;
-  arguments.flags = kScanWriteProtect;
-  arguments.end = pages.end();
-  arguments.vec = reinterpret_cast<uint64_t>(regions.data());
-  arguments.vec_len = regions.size();
-  arguments.category_mask = kPageIsWritten | kPageIsWpAllowed;
-  arguments.return_mask = kPageIsWritten;
-  for (uint64_t begin = pages.begin; begin < pages.end(); begin = arguments.walk_end) {
-    arguments.start = begin;
-    const int count = ioctl(descriptor_, kPagemapScan, &arguments);
-    if (count < 0) {
-      return Refused("PAGEMAP_SCAN", pages);
-    }
-    for (int i = 0; i < count; ++i) {
-      written(MemoryRange{regions[i].start, regions[i].end - regions[i].start});
-    }
-  }
-  return absl::OkStatus();
 }
 
 }  // namespace iomap::dax

@@ -1,28 +1,18 @@
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <optional>
 
-#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "dax/process_memory.h"
 
 namespace iomap::dax {
 
-// Pages of this process's memory, by address.
-struct MemoryRange {
-  uintptr_t begin = 0;
-  size_t bytes = 0;
-
-  uintptr_t end() const { return begin + bytes; }
-};
-
 // A userfaultfd(2): page faults in the ranges that are registered with it are its reader's to
 // resolve, or, with kAsync, stores to write-protected pages pass and are noted by the kernel
-// (ForEachWrittenPage). What is registered stays so when mremap moves it.
+// (Pagemap::TakeWritten). What is registered stays so when mremap moves it.
 //
 // Safe for concurrent use. Errors: Unavailable, with the system's words, for what this kernel or
 // this user cannot do; Internal for a refusal of a range.
@@ -57,6 +47,8 @@ class Userfault {
   absl::Status Register(const MemoryRange& pages, Trap trap);
   // Also for pages that nobody has touched.
   absl::Status WriteProtect(const MemoryRange& pages);
+  // Nobody who waits is woken.
+  absl::Status AllowStores(const MemoryRange& pages);
   // Lets whoever waits for `pages` try again.
   void Wake(const MemoryRange& pages);
 
@@ -66,28 +58,9 @@ class Userfault {
   int descriptor() const { return descriptor_; }
 
  private:
-  Userfault(int descriptor, Kind kind) : descriptor_(descriptor), kind_(kind) {}
+  explicit Userfault(int descriptor) : descriptor_(descriptor) {}
 
-  const int descriptor_;
-  const Kind kind_;
-};
-
-// What the kernel says of the pages of this process (/proc/self/pagemap).
-class Pagemap {
- public:
-  static absl::StatusOr<std::unique_ptr<Pagemap>> Open();
-  ~Pagemap();
-  Pagemap(const Pagemap&) = delete;
-  Pagemap& operator=(const Pagemap&) = delete;
-
-  // Calls `written` for each run of pages, registered with an asynchronous Userfault, that were
-  // stored to since they were write-protected last, or never were, and write-protects them again:
-  // a store is seen by this call or by the next. Other pages of the range are passed over.
-  absl::Status TakeWritten(const MemoryRange& pages,
-                           absl::FunctionRef<void(const MemoryRange&)> written) const;
-
- private:
-  explicit Pagemap(int descriptor) : descriptor_(descriptor) {}
+  absl::Status SetProtection(const MemoryRange& pages, uint64_t mode);
 
   const int descriptor_;
 };

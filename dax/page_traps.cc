@@ -1,0 +1,52 @@
+#include "dax/page_traps.h"
+
+#include <array>
+
+#include "dax/no_traps.h"
+#include "dax/signal_traps.h"
+#include "dax/userfault_traps.h"
+#include "iomap/check.h"
+
+namespace iomap::dax {
+
+absl::Span<const Tracking> AllTrackings() {
+  static constexpr std::array kAll = {Tracking::kAsync, Tracking::kAsyncUser,
+                                      Tracking::kWriteFaults, Tracking::kSignals,
+                                      Tracking::kNothing};
+  return kAll;
+}
+
+absl::string_view TrackingName(Tracking tracking) {
+  switch (tracking) {
+    case Tracking::kAsync:
+      return "async";
+    case Tracking::kAsyncUser:
+      return "async-user";
+    case Tracking::kWriteFaults:
+      return "write-faults";
+    case Tracking::kSignals:
+      return "signals";
+    case Tracking::kNothing:
+      return "nothing";
+  }
+  return "";
+}
+
+PageTraps::~PageTraps() = default;
+
+absl::StatusOr<std::unique_ptr<PageTraps>> PageTraps::Make(Tracking tracking) {
+  switch (tracking) {
+    case Tracking::kAsync:
+    case Tracking::kAsyncUser:
+    case Tracking::kWriteFaults:
+      return UserfaultTraps::Make(tracking);
+    case Tracking::kSignals:
+      return SignalTraps::Make();
+    case Tracking::kNothing:
+      return NoTraps::Make();
+  }
+  IOMAP_CHECK(false);
+  return nullptr;
+}
+
+}  // namespace iomap::dax
