@@ -102,6 +102,11 @@ class AddressSpace {
   virtual absl::Status PopulateWrite(File& file, const InvalidateHeld& invalidate,
                                      const ByteRange& pages, PageTable* table) = 0;
 
+  // Makes those of `pages`, at most 2 MiB, that read as zeros reachable in `table` for loads, from
+  // the first on and up to one that does not. With the lock, as above.
+  virtual absl::Status PopulateZeroes(File& file, const InvalidateHeld& invalidate,
+                                      const ByteRange& pages, PageTable& table) = 0;
+
   // Makes durable what was stored to the pages of `range` before the call: write-protects them,
   // flushes their lines, drains once. Needs no lock of the file, since an entry keeps the place of
   // its page, and leaves before the place is given away. An error of the device is returned, kept

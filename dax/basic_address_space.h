@@ -27,6 +27,8 @@ class BasicAddressSpace final : public AddressSpace {
                      MapSync sync) override;
   absl::Status PopulateWrite(File& file, const InvalidateHeld& invalidate, const ByteRange& pages,
                              PageTable* table) override;
+  absl::Status PopulateZeroes(File& file, const InvalidateHeld& invalidate, const ByteRange& pages,
+                              PageTable& table) override;
   absl::Status WriteBack(const ByteRange& range) override;
   absl::Status Evict(const InvalidateHeld& invalidate, const ByteRange& pages,
                      EvictReason reason) override;
@@ -54,6 +56,8 @@ class BasicAddressSpace final : public AddressSpace {
                                          const ByteRange& pages, MapSync sync);
   absl::Status MapForStores(PageTable& table, LockedEntry& entry, const Entry& place,
                             const ByteRange& pages);
+  // Ascending, so that who holds several waits for a later one alone.
+  std::vector<LockedEntry> LockEntries(const InvalidateHeld& invalidate, const ByteRange& pages);
   absl::StatusOr<bool> PopulateEntries(File& file, const InvalidateHeld& invalidate,
                                        const ByteRange& pages, PageTable* table);
   absl::StatusOr<bool> PopulateEntry(File& file, const InvalidateHeld& invalidate,

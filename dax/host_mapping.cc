@@ -22,7 +22,7 @@ namespace {
 // How much is mapped around a page that was touched.
 constexpr uint64_t kWindow = kHugePageBytes;
 // Where each change of protection may cost the process a piece, so much at a time.
-constexpr uint64_t kCluster = 16 * kPageBytes;
+constexpr uint64_t kCluster = HostMapping::kClusterPages * kPageBytes;
 constexpr uint64_t kMostAhead = 128 * kPageBytes;
 
 absl::StatusOr<HostMemory> MemoryOf(const Device& device) {
@@ -209,10 +209,11 @@ absl::Status HostMapping::ResolveLoad(uint64_t offset) {
     // While a file system is frozen, nothing is mapped that can be stored to without a fault.
     const FreezeGate::Passage passage(file_->freeze_gate(), FreezeGate::Level::kFault,
                                       FreezeGate::IfClosed::kStayOutside);
+    const InvalidateShared invalidate = file_->locks().LockInvalidateShared();
     if (passage.inside() || !table_->notes_stores()) {
-      const InvalidateShared invalidate = file_->locks().LockInvalidateShared();
       IOMAP_RETURN_IF_ERROR(MapExtents(invalidate, ByteRange{offset & ~(kWindow - 1), kWindow}));
     }
+    IOMAP_RETURN_IF_ERROR(MapZeroesAround(invalidate, offset));
     if (table_->StateOf(offset) != PageState::kUnmapped) {
       return absl::OkStatus();
     }
@@ -221,6 +222,24 @@ absl::Status HostMapping::ResolveLoad(uint64_t offset) {
       file_->address_space().Fault(*file_, *table_, offset, Access::kRead, sync_);
   // Shared blocks, where a store to them would pass unseen: they are unshared at once.
   return absl::IsUnimplemented(status) ? ResolveStore(offset) : status;
+}
+
+// A hole, or unwritten space: as much of it as one page of page tables shows.
+absl::Status HostMapping::MapZeroesAround(const InvalidateHeld& invalidate, uint64_t offset) {
+  IOMAP_ASSIGN_OR_RETURN(const Attributes attributes, file_->attributes());
+  if (offset >= attributes.size || table_->StateOf(offset) != PageState::kUnmapped) {
+    return absl::OkStatus();
+  }
+  const ByteRange window = ByteRange{offset & ~(kWindow - 1), kWindow}.Intersect(
+      ByteRange{0, attributes.size}.AlignOutward(kPageBytes));
+  IOMAP_ASSIGN_OR_RETURN(
+      const Mapping mapping,
+      FirstMapping(*file_, &iomap::File::MapForRead, ByteRange::Between(offset, window.end())));
+  if (!mapping.reads_as_zeros()) {
+    return absl::OkStatus();
+  }
+  return file_->address_space().PopulateZeroes(
+      *file_, invalidate, ByteRange::Between(offset, mapping.end()).Intersect(window), *table_);
 }
 
 absl::Status HostMapping::ResolveStore(uint64_t offset) {

@@ -57,6 +57,9 @@ class HostMapping {
   HostMapping(const HostMapping&) = delete;
   HostMapping& operator=(const HostMapping&) = delete;
 
+  // What a store makes dirty with kSignals, at most, in small files.
+  static constexpr uint64_t kClusterPages = 16;
+
   // OK where stores to files on `device` can be tracked so; errors as above.
   static absl::Status CanTrack(Tracking tracking, const Device& device);
 
@@ -89,6 +92,7 @@ class HostMapping {
   void Resolve(const HostPageTable::Fault& fault);
   absl::Status ResolveLoad(uint64_t offset);
   absl::Status ResolveStore(uint64_t offset);
+  absl::Status MapZeroesAround(const InvalidateHeld& invalidate, uint64_t offset);
   absl::Status PopulateLocked(const InvalidateHeld& invalidate, const ByteRange& pages);
   // What else a store to the page at `offset` makes ready.
   absl::StatusOr<ByteRange> AroundStore(uint64_t offset, uint64_t size);

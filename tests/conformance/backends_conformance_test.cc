@@ -29,9 +29,19 @@ Backend Reader(const std::string& name, const std::vector<std::string>& images) 
   return reader;
 }
 
+// The same backend, with its files mapped into the process.
+Backend MappedRam(const std::string& name, dax::Tracking tracking) {
+  Backend backend = RamBackend();
+  backend.name = name;
+  backend.tracking = tracking;
+  return backend;
+}
+
 INSTANTIATE_TEST_SUITE_P(
     Backends, Conformance,
-    testing::Values(RamBackend(),
+    testing::Values(RamBackend(), MappedRam("ram_async", dax::Tracking::kAsync),
+                    MappedRam("ram_write_faults", dax::Tracking::kWriteFaults),
+                    MappedRam("ram_signals", dax::Tracking::kSignals),
                     Reader("ext4", {"ext2_pointers", "ext4_bigalloc", "ext4_block_4096",
                                     "ext4_checksums", "ext4_inline_data", "ext4_journal"}),
                     Reader("xfs", {"xfs_block_1024", "xfs_block_4096", "xfs_log", "xfs_v4"})),

@@ -1,6 +1,8 @@
 #include "tests/conformance/conformance.h"
 
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
@@ -11,15 +13,22 @@
 #include "absl/types/span.h"
 #include "dax/io.h"
 #include "dax/memory_device.h"
+#include "dax/pmem_device.h"
 #include "iomap/for_each_mapping.h"
 #include "iomap/status_macros.h"
 #include "tests/conformance/capability_name.h"
+#include "tests/conformance/mapped_file.h"
+#include "tests/conformance/whole_map.h"
+#include "tests/support/mirror_device.h"
 #include "tests/support/status_matchers.h"
 
 namespace iomap::conformance {
 namespace {
 
 using tests::IsOk;
+
+// As far as any file of the suite grows.
+constexpr uint64_t kMostMappedBytes = uint64_t{64} << 20;
 
 }  // namespace
 
@@ -89,9 +98,15 @@ std::string Conformance::MakeFor(const std::vector<Capability>& needed) {
   if (backend.make == nullptr) {
     return absl::StrCat(backend.name, " has no way to write");
   }
-  auto device = std::make_unique<dax::RecordingDevice>(
-      std::make_unique<dax::MemoryDevice>(std::vector<std::byte>(backend.device_bytes)));
+  std::unique_ptr<dax::Device> device =
+      maps_into_process() ? MakeMirror(backend.device_bytes) : MakeRecorder(backend.device_bytes);
   device_ = device.get();
+  if (maps_into_process()) {
+    const absl::Status can = dax::HostMapping::CanTrack(*backend.tracking, *device_);
+    if (!can.ok()) {
+      return std::string(can.message());
+    }
+  }
   dax::DeviceSet devices;
   devices.push_back(std::move(device));
   absl::StatusOr<std::unique_ptr<dax::Filesystem>> made = backend.make(std::move(devices));
@@ -136,17 +151,115 @@ std::shared_ptr<dax::File> Conformance::MakeFile(absl::string_view name,
   return file;
 }
 
+std::unique_ptr<dax::Device> Conformance::MakeRecorder(uint64_t bytes) {
+  auto device = std::make_unique<dax::RecordingDevice>(
+      std::make_unique<dax::MemoryDevice>(std::vector<std::byte>(bytes)));
+  recorder_ = device.get();
+  return device;
+}
+
+std::unique_ptr<dax::Device> Conformance::MakeMirror(uint64_t bytes) {
+  const int memory = memfd_create("conformance", MFD_CLOEXEC);
+  EXPECT_GE(memory, 0);
+  EXPECT_EQ(ftruncate(memory, static_cast<off_t>(bytes)), 0);
+  auto opened = dax::PmemDevice::Open(absl::StrCat("/proc/self/fd/", memory), 0);
+  EXPECT_THAT(opened, IsOk());
+  close(memory);
+  auto device = std::make_unique<tests::MirrorDevice>(*std::move(opened));
+  device->ListFlushed();
+  mirror_ = device.get();
+  return device;
+}
+
+MappedFile Conformance::Map(const std::shared_ptr<dax::File>& file) { return Map(file, {}); }
+
+MappedFile Conformance::Map(const std::shared_ptr<dax::File>& file, const MapOptions& options) {
+  if (!maps_into_process()) {
+    return MappedFile(std::make_unique<dax::SoftMapping>(
+        file,
+        dax::SoftMapping::Options{.largest_page = options.largest_page, .sync = options.sync}));
+  }
+  auto mapping = dax::HostMapping::Make(
+      file, {.bytes = kMostMappedBytes, .sync = options.sync, .tracking = GetParam().tracking});
+  EXPECT_THAT(mapping, IsOk());
+  return MappedFile(*std::move(mapping));
+}
+
+void Conformance::ExpectClean(dax::File& file) {
+  if (!file.address_space().AnyTableNotesStores()) {
+    EXPECT_FALSE(file.address_space().MayBeDirty());
+  }
+}
+
+void Conformance::FailNextDrain(const absl::Status& status) {
+  if (recorder_ != nullptr) {
+    recorder_->FailNextDrain(status);
+  } else {
+    mirror_->FailNextDrain(status);
+  }
+}
+
+std::set<uint64_t> Conformance::TakeFlushedPages(dax::File& file) {
+  std::vector<ByteRange> flushed;
+  if (mirror_ != nullptr) {
+    flushed = mirror_->TakeFlushed();
+  } else {
+    for (; events_seen_ < recorder_->trace().size(); ++events_seen_) {
+      const dax::DeviceEvent& event = recorder_->trace()[events_seen_];
+      if (event.kind == dax::DeviceEvent::Kind::kFlush) {
+        flushed.push_back(event.range);
+      }
+    }
+  }
+  std::set<uint64_t> pages;
+  for (const Mapping& mapping : WholeMap(file, &File::MapForRead)) {
+    for (const ByteRange& range : flushed) {
+      if (!mapping.has_address()) {
+        continue;
+      }
+      const ByteRange part = ByteRange{mapping.address, mapping.length}.Intersect(range);
+      for (uint64_t address = part.offset; address < part.end(); address += dax::kLineBytes) {
+        pages.insert((mapping.offset + (address - mapping.address)) / dax::kPageBytes);
+      }
+    }
+  }
+  return pages;
+}
+
+std::set<uint64_t> Conformance::MayBeFlushed(const std::set<uint64_t>& stored) const {
+  if (GetParam().tracking != dax::Tracking::kSignals) {
+    return stored;
+  }
+  std::set<uint64_t> pages;
+  for (const uint64_t page : stored) {
+    for (uint64_t i = 0; i < dax::HostMapping::kClusterPages; ++i) {
+      pages.insert(page - page % dax::HostMapping::kClusterPages + i);
+    }
+  }
+  return pages;
+}
+
+std::vector<dax::Line> Conformance::PossibleLines(uint64_t address) const {
+  std::vector<dax::Line> possible;
+  if (recorder_ != nullptr) {
+    possible = recorder_->now().PossibleLines(address);
+  }
+  if (possible.empty()) {  // nothing has happened to it, or only one thing is certain
+    const std::vector<std::byte> bytes =
+        mirror_ != nullptr
+            ? mirror_->Durable(address, dax::kLineBytes)
+            : std::vector<std::byte>(device_->bytes().begin() + address,
+                                     device_->bytes().begin() + address + dax::kLineBytes);
+    std::memcpy(possible.emplace_back().data(), bytes.data(), dax::kLineBytes);
+  }
+  return possible;
+}
+
 void Conformance::ExpectOnMedium(dax::File& file, uint64_t offset,
                                  const std::vector<std::byte>& bytes) {
   const auto expect_line = [&](uint64_t position, uint64_t address, uint64_t length) {
-    const dax::Device& medium = *device_;
-    std::vector<dax::Line> possible =
-        device_->now().PossibleLines(address / dax::kLineBytes * dax::kLineBytes);
-    if (possible.empty()) {  // nothing has happened to it
-      std::memcpy(possible.emplace_back().data(),
-                  medium.bytes().data() + address / dax::kLineBytes * dax::kLineBytes,
-                  dax::kLineBytes);
-    }
+    const std::vector<dax::Line> possible =
+        PossibleLines(address / dax::kLineBytes * dax::kLineBytes);
     const std::byte* const expected = bytes.data() + (position - offset);
     for (const dax::Line& line : possible) {
       if (!std::equal(expected, expected + length, line.data() + address % dax::kLineBytes)) {

@@ -10,12 +10,11 @@
 #include "absl/strings/str_cat.h"
 #include "dax/entry.h"
 #include "dax/io.h"
-#include "dax/soft_mapping.h"
 #include "gmock/gmock.h"
 #include "iomap/for_each_mapping.h"
 #include "tests/conformance/conformance.h"
 #include "tests/conformance/contents.h"
-#include "tests/conformance/whole_map.h"
+#include "tests/conformance/mapped_file.h"
 #include "tests/support/bytes.h"
 #include "tests/support/skip.h"
 #include "tests/support/status_matchers.h"
@@ -26,29 +25,6 @@ namespace {
 using ::iomap::tests::Bytes;
 using ::iomap::tests::IsOk;
 using ::iomap::tests::StatusIs;
-
-// The pages of the file whose lines the events of the trace from `first_event` on have flushed.
-std::set<uint64_t> FlushedPages(dax::File& file, const dax::RecordingDevice& device,
-                                size_t first_event) {
-  const std::vector<Mapping> map = WholeMap(file, &File::MapForRead);
-  std::set<uint64_t> pages;
-  for (size_t i = first_event; i < device.trace().size(); ++i) {
-    const dax::DeviceEvent& event = device.trace()[i];
-    if (event.kind != dax::DeviceEvent::Kind::kFlush) {
-      continue;
-    }
-    for (const Mapping& mapping : map) {
-      if (!mapping.has_address()) {
-        continue;
-      }
-      const ByteRange flushed = ByteRange{mapping.address, mapping.length}.Intersect(event.range);
-      for (uint64_t address = flushed.offset; address < flushed.end(); address += dax::kLineBytes) {
-        pages.insert((mapping.offset + (address - mapping.address)) / dax::kPageBytes);
-      }
-    }
-  }
-  return pages;
-}
 
 TEST_P(Conformance, AWriteIsDurableWhenItReturns) {
   IOMAP_SKIP_IF(MakeFor({}));
@@ -75,8 +51,8 @@ TEST_P(Conformance, ZerosAreDurableWhenTheirCallReturns) {
 TEST_P(Conformance, StoresAreDurableAfterEachKindOfSync) {
   IOMAP_SKIP_IF(MakeFor({Capability::kDax}));
   const auto file = MakeFile("file", Bytes(16 * block(), 1));
-  dax::SoftMapping mapping(file);
-  dax::SoftMapping alias(file, {.largest_page = dax::PageSize::kHuge});
+  MappedFile mapping = Map(file);
+  MappedFile alias = Map(file, {.largest_page = dax::PageSize::kHuge});
   std::vector<std::byte> expected = Bytes(16 * block(), 1);
   const std::vector<std::pair<const char*, std::function<absl::Status()>>> syncs = {
       {"fsync", [&] { return mapping.Fsync(); }},
@@ -102,7 +78,7 @@ TEST_P(Conformance, StoresAreDurableAfterEachKindOfSync) {
     }
     EXPECT_TRUE(file->address_space().MayBeDirty());
     ASSERT_THAT(sync(), IsOk());
-    EXPECT_FALSE(file->address_space().MayBeDirty());
+    ExpectClean(*file);
     ExpectOnMedium(*file, 0, expected);
     ++value;
   }
@@ -113,7 +89,7 @@ TEST_P(Conformance, StoresToHugePagesAreDurableAfterEachFsync) {
   // One huge page, where the backend has allocated the file in one piece.
   const auto file = MakeFile("file", Bytes(dax::kHugePageBytes, 1));
   std::vector<std::byte> expected = Bytes(dax::kHugePageBytes, 1);
-  dax::SoftMapping mapping(file, {.largest_page = dax::PageSize::kHuge});
+  MappedFile mapping = Map(file, {.largest_page = dax::PageSize::kHuge});
   for (const uint64_t offset : {100'000, 300'000, 100'000}) {
     ASSERT_THAT(mapping.Store(offset, Bytes(70, 2)), IsOk());
     Put(expected, offset, Bytes(70, 2));
@@ -129,7 +105,7 @@ TEST_P(Conformance, AWriteBesideStoresLeavesThemToTheNextFsync) {
   ASSERT_THAT(dax::Write(*file, page, Bytes(page, 1)), IsOk());
   std::vector<std::byte> expected = Bytes(2 * page, 0);
   Put(expected, page, Bytes(page, 1));
-  dax::SoftMapping mapping(file);
+  MappedFile mapping = Map(file);
   ASSERT_THAT(mapping.Store(page + 100, Bytes(50, 2)), IsOk());
   Put(expected, page + 100, Bytes(50, 2));
   // Into the hole in front of the dirty page, and its first bytes.
@@ -142,7 +118,7 @@ TEST_P(Conformance, AWriteBesideStoresLeavesThemToTheNextFsync) {
 TEST_P(Conformance, ASyncOfARangeMakesTheRangeDurable) {
   IOMAP_SKIP_IF(MakeFor({Capability::kDax}));
   const auto file = MakeFile("file", Bytes(8 * block(), 1));
-  dax::SoftMapping mapping(file);
+  MappedFile mapping = Map(file);
   std::vector<std::byte> expected = Bytes(8 * block(), 1);
   for (uint64_t page = 0; page < 8; ++page) {
     ASSERT_THAT(mapping.Store(page * block(), Bytes(10, 2)), IsOk());
@@ -159,24 +135,22 @@ TEST_P(Conformance, ASyncOfARangeMakesTheRangeDurable) {
 TEST_P(Conformance, AnFsyncFlushesDirtyPagesAndNoOthers) {
   IOMAP_SKIP_IF(MakeFor({Capability::kDax}));
   const auto file = MakeFile("file", Bytes(64 * dax::kPageBytes, 1));
-  dax::SoftMapping mapping(file);
+  MappedFile mapping = Map(file);
   std::vector<std::byte> bytes(64 * dax::kPageBytes);
   ASSERT_THAT(mapping.Load(0, absl::MakeSpan(bytes)), IsOk());
   const std::set<uint64_t> dirtied = {0, 7, 8, 9, 63};
   for (const uint64_t page : dirtied) {
     ASSERT_THAT(mapping.Store(page * dax::kPageBytes + 17, Bytes(1, 2)), IsOk());
   }
-  size_t events = device().trace().size();
+  TakeFlushedPages(*file);
   ASSERT_THAT(mapping.Fsync(), IsOk());
-  EXPECT_EQ(FlushedPages(*file, device(), events), dirtied);
-  events = device().trace().size();
+  EXPECT_EQ(TakeFlushedPages(*file), MayBeFlushed(dirtied));
   ASSERT_THAT(mapping.Fsync(), IsOk());
-  EXPECT_EQ(FlushedPages(*file, device(), events), std::set<uint64_t>());
+  EXPECT_EQ(TakeFlushedPages(*file), std::set<uint64_t>());
   // A store makes its page dirty anew.
   ASSERT_THAT(mapping.Store(7 * dax::kPageBytes, Bytes(1, 3)), IsOk());
-  events = device().trace().size();
   ASSERT_THAT(mapping.Fsync(), IsOk());
-  EXPECT_EQ(FlushedPages(*file, device(), events), (std::set<uint64_t>{7}));
+  EXPECT_EQ(TakeFlushedPages(*file), MayBeFlushed({7}));
 }
 
 TEST_P(Conformance, BlocksThatAStoreAllocatesHoldZerosBeforeTheyAreTheFiles) {
@@ -185,7 +159,7 @@ TEST_P(Conformance, BlocksThatAStoreAllocatesHoldZerosBeforeTheyAreTheFiles) {
   ASSERT_THAT(filesystem().Unlink(filesystem().root(), "earlier"), IsOk());
   const auto file = MakeFile("file");
   ASSERT_THAT(dax::Write(*file, 8 * dax::kPageBytes, Bytes(1, 1)), IsOk());
-  dax::SoftMapping mapping(file);
+  MappedFile mapping = Map(file);
   ASSERT_THAT(mapping.Store(dax::kPageBytes, Bytes(1, 2)), IsOk());
   // The stored byte may be lost; that of another file must not be there.
   ExpectOnMedium(*file, dax::kPageBytes + 1, Bytes(dax::kPageBytes - 1, 0));
@@ -195,7 +169,7 @@ TEST_P(Conformance, ASynchronousFaultMakesItsPageFindable) {
   IOMAP_SKIP_IF(MakeFor({Capability::kDax}));
   const auto file = MakeFile("file");
   ASSERT_THAT(dax::Write(*file, 8 * dax::kPageBytes, Bytes(1, 1)), IsOk());
-  dax::SoftMapping mapping(file, {.sync = dax::MapSync::kYes});
+  MappedFile mapping = Map(file, {.sync = dax::MapSync::kYes});
   ASSERT_THAT(mapping.Store(dax::kPageBytes, Bytes(64, 2)), IsOk());
   const auto place = MappingAt(*file, &File::MapForRead, dax::kPageBytes);
   ASSERT_THAT(place, IsOk());
@@ -209,12 +183,12 @@ TEST_P(Conformance, ASynchronousFaultMakesItsPageFindable) {
 TEST_P(Conformance, AFailedDrainIsReportedAndKeepsPagesDirty) {
   IOMAP_SKIP_IF(MakeFor({Capability::kDax}));
   const auto file = MakeFile("file", Bytes(4 * block(), 1));
-  dax::SoftMapping mapping(file);
-  dax::SoftMapping other(file);
+  MappedFile mapping = Map(file);
+  MappedFile other = Map(file);
   std::vector<std::byte> expected = Bytes(4 * block(), 1);
   ASSERT_THAT(mapping.Store(block(), Bytes(1, 2)), IsOk());
   Put(expected, block(), Bytes(1, 2));
-  device().FailNextDrain(absl::UnavailableError("the medium failed"));
+  FailNextDrain(absl::UnavailableError("the medium failed"));
   EXPECT_THAT(mapping.Fsync(), StatusIs(absl::StatusCode::kUnavailable));
   EXPECT_TRUE(file->address_space().MayBeDirty());
   EXPECT_THAT(other.Fsync(), StatusIs(absl::StatusCode::kUnavailable)) << "told once each";
@@ -229,7 +203,7 @@ TEST_P(Conformance, TheLastCloseLosesNothing) {
   {
     const auto file = MakeFile("file", Bytes(2 * block(), 1));
     inode = file->inode();
-    dax::SoftMapping mapping(file);
+    MappedFile mapping = Map(file);
     ASSERT_THAT(mapping.Store(0, Bytes(2 * block(), 2)), IsOk());
   }
   const auto file = *filesystem().OpenFile(inode);

@@ -11,6 +11,7 @@
 #include "iomap/for_each_mapping.h"
 #include "tests/conformance/conformance.h"
 #include "tests/conformance/contents.h"
+#include "tests/conformance/mapped_file.h"
 #include "tests/conformance/whole_map.h"
 #include "tests/support/bytes.h"
 #include "tests/support/skip.h"
@@ -24,7 +25,7 @@ using ::iomap::tests::IsOk;
 using ::iomap::tests::StatusIs;
 
 // All bytes of the file, as loads give them.
-std::vector<std::byte> LoadAll(dax::SoftMapping& mapping) {
+std::vector<std::byte> LoadAll(MappedFile& mapping) {
   std::vector<std::byte> bytes(mapping.file().attributes()->size);
   EXPECT_THAT(mapping.Load(0, absl::MakeSpan(bytes)), IsOk());
   return bytes;
@@ -35,20 +36,20 @@ TEST_P(Conformance, LoadsOfAHoleAllocateNothing) {
   const auto file = MakeFile("file");
   ASSERT_THAT(dax::Write(*file, 4 * block(), Bytes(1, 1)), IsOk());
   const uint64_t free_bytes = FreeBytes();
-  dax::SoftMapping mapping(file);
+  MappedFile mapping = Map(file);
   std::vector<std::byte> expected(4 * block() + 1);
   expected.back() = std::byte{1};
   EXPECT_EQ(LoadAll(mapping), expected);
   EXPECT_EQ(TypeAt(*file, 0), MappingType::kHole);
   EXPECT_EQ(FreeBytes(), free_bytes);
-  EXPECT_FALSE(file->address_space().MayBeDirty());
+  ExpectClean(*file);
 }
 
 TEST_P(Conformance, AStoreToAHoleAllocatesOnePage) {
   IOMAP_SKIP_IF(MakeFor({Capability::kDax}));
   const auto file = MakeFile("file");
   ASSERT_THAT(dax::Write(*file, 8 * block(), Bytes(1, 1)), IsOk());
-  dax::SoftMapping mapping(file);
+  MappedFile mapping = Map(file);
   std::vector<std::byte> expected = LoadAll(mapping);
   ASSERT_THAT(mapping.Store(3 * block() + 5, Bytes(7, 9)), IsOk());
   Put(expected, 3 * block() + 5, Bytes(7, 9));
@@ -65,7 +66,7 @@ TEST_P(Conformance, AStoreToUnwrittenSpaceConvertsIt) {
   const auto file = MakeFile("file");
   ASSERT_THAT(file->Fallocate(FallocateMode::kAllocate, {0, 4 * block()}), IsOk());
   const uint64_t address = MappingAt(*file, &File::MapForRead, block())->AddressOf(block());
-  dax::SoftMapping mapping(file);
+  MappedFile mapping = Map(file);
   ASSERT_THAT(mapping.Store(block() + 1, Bytes(1, 1)), IsOk());
   const auto converted = MappingAt(*file, &File::MapForRead, block());
   EXPECT_EQ(converted->type, MappingType::kMapped);
@@ -82,7 +83,7 @@ TEST_P(Conformance, NothingOfAnEarlierFileIsInANewPage) {
   ASSERT_THAT(filesystem().Unlink(filesystem().root(), "earlier"), IsOk());
   const auto file = MakeFile("file");
   ASSERT_THAT(dax::Write(*file, 64 * block(), Bytes(1, 1)), IsOk());
-  dax::SoftMapping mapping(file);
+  MappedFile mapping = Map(file);
   std::vector<std::byte> expected = LoadAll(mapping);
   for (uint64_t offset = 0; offset < 64 * block(); offset += 2 * block()) {
     ASSERT_THAT(mapping.Store(offset + 1, Bytes(1, 2)), IsOk());
@@ -98,8 +99,8 @@ TEST_P(Conformance, AStoreToSharedBlocksCopiesThem) {
   const std::vector<std::byte> bytes = Bytes(4 * block(), 4);
   const auto source = MakeFile("source", bytes);
   const auto clone = MakeFile("clone");
-  dax::SoftMapping mapping(clone);
-  dax::SoftMapping of_source(source);
+  MappedFile mapping = Map(clone);
+  MappedFile of_source = Map(source);
   ASSERT_THAT(clone->CloneRange(*source, 0, {0, 4 * block()}), IsOk());
   std::vector<std::byte> expected = bytes;
   EXPECT_EQ(LoadAll(mapping), expected);
@@ -116,8 +117,8 @@ TEST_P(Conformance, AStoreToSharedBlocksCopiesThem) {
 TEST_P(Conformance, AliasesWritesAndReadsSeeEachOther) {
   IOMAP_SKIP_IF(MakeFor({Capability::kDax}));
   const auto file = MakeFile("file", Bytes(8 * block(), 1));
-  dax::SoftMapping mapping(file);
-  dax::SoftMapping alias(file, {.largest_page = dax::PageSize::kHuge});
+  MappedFile mapping = Map(file);
+  MappedFile alias = Map(file, {.largest_page = dax::PageSize::kHuge});
   std::vector<std::byte> expected = Bytes(8 * block(), 1);
   EXPECT_EQ(LoadAll(mapping), expected);
   EXPECT_EQ(LoadAll(alias), expected);
@@ -138,7 +139,7 @@ TEST_P(Conformance, AWriteIntoAHoleReachesThosePagesThatShowZeros) {
   IOMAP_SKIP_IF(MakeFor({Capability::kDax}));
   const auto file = MakeFile("file");
   ASSERT_THAT(dax::Write(*file, 4 * block(), Bytes(1, 1)), IsOk());
-  dax::SoftMapping mapping(file);
+  MappedFile mapping = Map(file);
   std::vector<std::byte> expected = LoadAll(mapping);
   ASSERT_THAT(dax::Write(*file, block() + 1, Bytes(1, 2)), IsOk());
   Put(expected, block() + 1, Bytes(1, 2));
@@ -148,7 +149,7 @@ TEST_P(Conformance, AWriteIntoAHoleReachesThosePagesThatShowZeros) {
 TEST_P(Conformance, PagesPastTheEndOfFileAreOutOfRange) {
   IOMAP_SKIP_IF(MakeFor({Capability::kDax}));
   const auto file = MakeFile("file", Bytes(10, 1));
-  dax::SoftMapping mapping(file);
+  MappedFile mapping = Map(file);
   std::vector<std::byte> byte(1);
   EXPECT_THAT(mapping.Load(dax::kPageBytes - 1, absl::MakeSpan(byte)), IsOk());
   EXPECT_EQ(byte[0], std::byte{0});
@@ -160,7 +161,7 @@ TEST_P(Conformance, PagesPastTheEndOfFileAreOutOfRange) {
 TEST_P(Conformance, StoresPastTheEndOfFileNeverBecomeAPartOfIt) {
   IOMAP_SKIP_IF(MakeFor({Capability::kDax, Capability::kSetSize}));
   const auto file = MakeFile("file", Bytes(10, 1));
-  dax::SoftMapping mapping(file);
+  MappedFile mapping = Map(file);
   ASSERT_THAT(mapping.Store(10, Bytes(dax::kPageBytes - 10, 2)), IsOk());
   ASSERT_THAT(mapping.Fsync(), IsOk());
   ASSERT_THAT(file->SetSize(3 * block()), IsOk());
@@ -173,7 +174,7 @@ TEST_P(Conformance, StoresPastTheEndOfFileNeverBecomeAPartOfIt) {
 TEST_P(Conformance, APunchTakesPagesAway) {
   IOMAP_SKIP_IF(MakeFor({Capability::kDax, Capability::kPunchHole}));
   const auto file = MakeFile("file", Bytes(4 * block(), 1));
-  dax::SoftMapping mapping(file);
+  MappedFile mapping = Map(file);
   ASSERT_THAT(mapping.Store(0, Bytes(4 * block(), 2)), IsOk());
   ASSERT_THAT(file->Fallocate(FallocateMode::kPunchHole, {block(), 2 * block()}), IsOk());
   std::vector<std::byte> expected = Bytes(4 * block(), 2);
@@ -193,7 +194,7 @@ TEST_P(Conformance, APunchTakesPagesAway) {
 TEST_P(Conformance, ShiftedPagesCarryWhatWasStoredToThem) {
   IOMAP_SKIP_IF(MakeFor({Capability::kDax, Capability::kShiftRange}));
   const auto file = MakeFile("file", Bytes(8 * block(), 1));
-  dax::SoftMapping mapping(file);
+  MappedFile mapping = Map(file);
   ASSERT_THAT(mapping.Store(5 * block(), Bytes(block(), 2)), IsOk());
   std::vector<std::byte> expected = LoadAll(mapping);
   const auto at = [&](uint64_t offset) {
@@ -215,7 +216,7 @@ TEST_P(Conformance, ShiftedPagesCarryWhatWasStoredToThem) {
 TEST_P(Conformance, ATruncateTakesPagesAway) {
   IOMAP_SKIP_IF(MakeFor({Capability::kDax, Capability::kSetSize}));
   const auto file = MakeFile("file", Bytes(4 * block(), 1));
-  dax::SoftMapping mapping(file);
+  MappedFile mapping = Map(file);
   ASSERT_THAT(mapping.Store(0, Bytes(4 * block(), 2)), IsOk());
   ASSERT_THAT(file->SetSize(block() + 1), IsOk());
   std::vector<std::byte> byte(1);
@@ -230,7 +231,7 @@ TEST_P(Conformance, ATruncateTakesPagesAway) {
 TEST_P(Conformance, PinnedPagesAreStoredToWhereTheyLie) {
   IOMAP_SKIP_IF(MakeFor({Capability::kDax}));
   const auto file = MakeFile("file", Bytes(2 * block(), 1));
-  dax::SoftMapping mapping(file);
+  dax::SoftMapping mapping(file);  // pins are this one's
   {
     auto pin = mapping.Pin({0, block()});
     ASSERT_THAT(pin, IsOk());

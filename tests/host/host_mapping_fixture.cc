@@ -60,6 +60,14 @@ void HostMappingFixture::PopulateAgain(dax::HostMapping& mapping, uint64_t pages
   }
 }
 
+uint64_t HostMappingFixture::TakeFlushedBytes() {
+  uint64_t bytes = 0;
+  for (const ByteRange& flushed : device_->TakeFlushed()) {
+    bytes += flushed.length;
+  }
+  return bytes;
+}
+
 uint64_t HostMappingFixture::FlushedForOneStore(dax::File& file) {
   switch (GetParam()) {
     case dax::Tracking::kSignals:  // a cluster

@@ -7,7 +7,7 @@
 #include "backends/ram/filesystem.h"
 #include "dax/host_mapping.h"
 #include "gtest/gtest.h"
-#include "tests/host/mirror_device.h"
+#include "tests/support/mirror_device.h"
 #include "tests/support/temporary_directory.h"
 
 namespace iomap::tests {
@@ -16,7 +16,7 @@ namespace iomap::tests {
 // this machine does not have.
 class HostMappingFixture : public testing::TestWithParam<dax::Tracking> {
  protected:
-  static constexpr uint64_t kDeviceBytes = uint64_t{32} << 20;
+  static constexpr uint64_t kDeviceBytes = uint64_t{8} << 20;
 
   void SetUp() override;
 
@@ -29,6 +29,8 @@ class HostMappingFixture : public testing::TestWithParam<dax::Tracking> {
   // Where they do not.
   static void PopulateAgain(dax::HostMapping& mapping, uint64_t pages);
 
+  // How many bytes were flushed since this was asked last, once device_ lists them.
+  uint64_t TakeFlushedBytes();
   // How many bytes one fsync flushes when one page of a small file was stored to.
   static uint64_t FlushedForOneStore(dax::File& file);
 

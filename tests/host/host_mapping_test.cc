@@ -5,8 +5,6 @@
 #include <unistd.h>
 
 #include <array>
-#include <csetjmp>
-#include <csignal>
 #include <memory>
 #include <vector>
 
@@ -15,6 +13,7 @@
 #include "gtest/gtest.h"
 #include "tests/host/host_mapping_fixture.h"
 #include "tests/support/bytes.h"
+#include "tests/support/sigbus.h"
 #include "tests/support/status_matchers.h"
 
 namespace iomap::dax {
@@ -37,14 +36,13 @@ TEST_P(HostMappingTest, ShowsTheFileAndStoresToIt) {
   mapping->bytes()[5 * kPageBytes + 7] = std::byte{2};
   EXPECT_EQ(ByteOf(*file, 5 * kPageBytes + 7), std::byte{2});
   EXPECT_EQ(Durable(*file, 5 * kPageBytes + 7), std::byte{1});
-  const uint64_t before = device_->flushed_bytes();
+  device_->ListFlushed();
   ASSERT_THAT(mapping->Fsync(), IsOk());
   EXPECT_EQ(Durable(*file, 5 * kPageBytes + 7), std::byte{2});
-  EXPECT_EQ(device_->flushed_bytes() - before, FlushedForOneStore(*file));
+  EXPECT_EQ(TakeFlushedBytes(), FlushedForOneStore(*file));
   if (GetParam() != Tracking::kNothing) {
     ASSERT_THAT(mapping->Fsync(), IsOk());
-    EXPECT_EQ(device_->flushed_bytes() - before, FlushedForOneStore(*file))
-        << "nothing was stored meanwhile";
+    EXPECT_EQ(TakeFlushedBytes(), 0) << "nothing was stored meanwhile";
   }
   mapping->bytes()[5 * kPageBytes + 8] = std::byte{3};
   ASSERT_THAT(file->Fsync(ByteRange::All(), SyncKind::kFile), IsOk());
@@ -164,22 +162,10 @@ TEST_P(HostMappingTest, SystemCallsStoreIntoIt) {
   EXPECT_EQ(Durable(*file, 2 * kPageBytes - 1), std::byte{7});
 }
 
-sigjmp_buf after_signal;
-
-void JumpOut(int /*signal*/) { siglongjmp(after_signal, 1); }
-
 // True when a load ends in SIGBUS.
 bool LoadEndsInSigbus(const std::byte* byte) {
-  struct sigaction action = {};
-  struct sigaction before = {};
-  action.sa_handler = &JumpOut;
-  sigaction(SIGBUS, &action, &before);
-  const bool ended = sigsetjmp(after_signal, 1) != 0;
-  if (!ended) {
-    static_cast<void>(*const_cast<const volatile std::byte*>(byte));
-  }
-  sigaction(SIGBUS, &before, nullptr);
-  return ended;
+  std::byte loaded;
+  return !tests::CopyUnlessSigbus(&loaded, byte, 1);
 }
 
 TEST_P(HostMappingTest, PagesPastTheEndOfFileEndInSigbus) {
