@@ -199,7 +199,7 @@ void HostMapping::Resolve(const HostPageTable::Fault& fault) {
       const MutexLock lock(mutex_);
       last_error_ = status;
     }
-    table_->Refuse(ByteRange{fault.offset, kPageBytes}).IgnoreError();  // no room: faults again
+    table_->Refuse(fault.offset);
   }
   table_->LetGo(fault);
 }

@@ -63,6 +63,9 @@ class HostMapping {
   // OK where stores to files on `device` can be tracked so; errors as above.
   static absl::Status CanTrack(Tracking tracking, const Device& device);
 
+  // How many mappings of the process (vm.max_map_count) all of these may take; 48,000 before.
+  static void LimitPieces(size_t most) { HostPageTable::LimitPieces(most); }
+
   // The bytes of the file, from its beginning: a multiple of 2 MiB.
   absl::Span<std::byte> bytes() const { return {table_->address(), table_->size()}; }
   Tracking tracking() const { return tracking_; }
@@ -106,7 +109,7 @@ class HostMapping {
   Mutex mutex_{LockRank::kLeaf};
   absl::Status last_error_ ABSL_GUARDED_BY(mutex_);
   // Where the next store would be in sequence, and how many bytes the one before it got.
-  uint64_t next_in_sequence_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint64_t next_in_sequence_ ABSL_GUARDED_BY(mutex_) = ~uint64_t{0};
   uint64_t ahead_ ABSL_GUARDED_BY(mutex_) = kPageBytes;
 
   const int wake_up_;  // an eventfd: the reader ends

@@ -13,6 +13,7 @@ namespace iomap::dax {
 namespace {
 
 std::atomic<size_t> pieces_of_process = 0;
+std::atomic<size_t> most_pieces = HostPageTable::kMostPieces;
 
 // Pieces that only taking others away may need.
 constexpr size_t kReserve = 2'000;
@@ -36,6 +37,8 @@ absl::StatusOr<std::unique_ptr<HostPageTable>> HostPageTable::Make(uint64_t byte
   return std::unique_ptr<HostPageTable>(new HostPageTable(reserved, std::move(traps), huge_pages));
 }
 
+void HostPageTable::LimitPieces(size_t most) { most_pieces = most; }
+
 HostPageTable::HostPageTable(const MemoryRange& memory, std::unique_ptr<PageTraps> traps,
                              bool huge_pages)
     : memory_(memory), traps_(std::move(traps)), huge_pages_(huge_pages), pieces_(memory.bytes) {
@@ -51,8 +54,11 @@ absl::Status HostPageTable::Put(const ByteRange& pages, const Piece& piece) {
   if (pages.empty()) {
     return absl::OkStatus();
   }
-  IOMAP_RETURN_IF_ERROR(
-      CheckCount(pages, kMostPieces + (piece.state == PageState::kUnmapped ? kReserve : 0)));
+  const bool takes_away = piece.state == PageState::kUnmapped || piece.state == PageState::kRefused;
+  const bool whole_piece = pieces_.Around(pages.offset) == pages;
+  if (!whole_piece) {
+    IOMAP_RETURN_IF_ERROR(CheckCount(pages, most_pieces + (takes_away ? kReserve : 0)));
+  }
   PageTraps::Pages put{.state = piece.state};
   if (piece.device != nullptr) {
     const std::optional<HostMemory> memory = piece.device->host_memory();
@@ -76,7 +82,7 @@ absl::Status HostPageTable::CheckCount(const ByteRange& pages, size_t most) cons
   }
   return absl::ResourceExhaustedError(
       absl::StrCat("offset ", pages.offset, ": the mapped files of this process are in ",
-                   pieces_of_process.load(), " pieces, and ", kMostPieces,
+                   pieces_of_process.load(), " pieces, and ", most_pieces.load(),
                    " is the limit; larger extents need fewer"));
 }
 
@@ -138,13 +144,16 @@ absl::Status HostPageTable::MapZeroes(const ByteRange& pages) {
   return Put(Shown(pages), Piece{PageState::kZeroes});
 }
 
-absl::Status HostPageTable::Refuse(const ByteRange& pages) {
+void HostPageTable::Refuse(uint64_t offset) {
   const MutexLock lock(mutex_);
-  bool any_writable = false;
-  pieces_.ForEach(Shown(pages), [&](const ByteRange&, const Piece& piece) {
-    any_writable |= piece.state == PageState::kWritable;
-  });
-  return any_writable ? absl::OkStatus() : Put(Shown(pages), Piece{PageState::kRefused});
+  if (pieces_.At(offset).state == PageState::kWritable) {
+    return;  // somebody has mapped it meanwhile
+  }
+  const Piece refused{PageState::kRefused};
+  if (!Put(ByteRange{offset, kPageBytes}, refused).ok()) {
+    // A whole piece needs no other one.
+    IOMAP_CHECK(Put(pieces_.Around(offset), refused).ok());
+  }
 }
 
 absl::Status HostPageTable::UnmapRefused(const ByteRange& pages) {
@@ -204,7 +213,7 @@ absl::Status HostPageTable::AllowStores(const ByteRange& pages) {
   pieces_.ForEach(
       pages, [&](const ByteRange& part, const Piece& piece) { parts.emplace_back(part, piece); });
   // They become one, with perhaps another one on either side.
-  IOMAP_RETURN_IF_ERROR(CheckCount(pages, kMostPieces + parts.size() - 1));
+  IOMAP_RETURN_IF_ERROR(CheckCount(pages, most_pieces + parts.size() - 1));
   IOMAP_RETURN_IF_ERROR(traps_->AllowStores(MemoryOf(pages)));
   for (const auto& [part, piece] : parts) {
     SetPiece(part, {PageState::kWritable, piece.device, piece.address});
@@ -227,7 +236,7 @@ void HostPageTable::WriteProtect(const ByteRange& pages) {
   });
   for (ByteRange part : parts) {
     if (allowed == PageState::kWritable) {
-      if (!CheckCount(part, kMostPieces + kReserve).ok()) {
+      if (!CheckCount(part, most_pieces + kReserve).ok()) {
         part = pieces_.Around(part.offset);  // to trap more stores is never wrong
       }
       const Piece piece = pieces_.At(part.offset);

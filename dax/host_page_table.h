@@ -29,8 +29,10 @@ namespace iomap::dax {
 // ResourceExhausted comes before the system refuses.
 class HostPageTable final : public PageTable {
  public:
-  // All mappings of Linux's default are 65,530, and others of the process want some.
+  // How many pieces the tables of the process may have altogether. Linux's default for all mappings
+  // of a process is 65,530, and others want some.
   static constexpr size_t kMostPieces = 48'000;
+  static void LimitPieces(size_t most);
 
   // Reserves addresses for `bytes` bytes of a file, from its beginning on. With `huge_pages`,
   // stores are tracked, and faults resolved, by 2 MiB where extents allow that.
@@ -60,9 +62,10 @@ class HostPageTable final : public PageTable {
   // Whether each change of protection may cost the process a piece.
   bool protection_makes_pieces() const { return traps_->protection_makes_pieces(); }
 
-  // From now on an access to `pages` ends in SIGBUS, until they are unmapped; unless somebody has
-  // mapped them for stores meanwhile.
-  absl::Status Refuse(const ByteRange& pages);
+  // From now on an access to the page at `offset` ends in SIGBUS, until it is unmapped; unless
+  // somebody has mapped it for stores meanwhile. Where no more pieces can be had, the piece that it
+  // is a part of is refused with it.
+  void Refuse(uint64_t offset);
 
   // Those of `pages` may fault again.
   absl::Status UnmapRefused(const ByteRange& pages);

@@ -41,8 +41,8 @@ class PageTable {
   // True when faults should try to map 2 MiB at once.
   virtual bool wants_huge_pages() const = 0;
 
-  // True when pages are mapped for which there may be no entry: whoever takes pages away unmaps
-  // them, whatever the entries say.
+  // True when pages whose blocks are the file's alone are mapped though there may be no entry for
+  // them: whoever takes pages away unmaps them, whatever the entries say.
   virtual bool maps_ahead() const { return false; }
 
   // Of the second kind: WriteProtect, and Unmap for pages that stay the file's, do not apply.

@@ -41,7 +41,7 @@ absl::Status WriteAll(const FileDescriptor& file, uint64_t address, absl::string
 }  // namespace
 
 absl::StatusOr<const BaseImage*> BaseImage::Get(absl::string_view name) {
-  static auto& images = *new std::map<std::string, std::unique_ptr<BaseImage>>();
+  static std::map<std::string, std::unique_ptr<BaseImage>> images;  // their folders go at exit
   const std::string key(name);
   if (const auto found = images.find(key); found != images.end()) {
     return found->second.get();
