@@ -14,13 +14,23 @@ namespace iomap::tests {
 
 // Adds a benchmark whose body may fail, which ends the program's run with an error. table.py reads
 // the name: QUESTION/FORMAT/WHO.
-inline void Register(const std::string& name, std::function<absl::Status(benchmark::State&)> body) {
-  benchmark::RegisterBenchmark(name.c_str(), [body = std::move(body)](benchmark::State& state) {
-    const absl::Status status = body(state);
-    if (!status.ok()) {
-      state.SkipWithError(status.ToString().c_str());
-    }
-  });
+inline benchmark::internal::Benchmark* Register(
+    const std::string& name, std::function<absl::Status(benchmark::State&)> body) {
+  return benchmark::RegisterBenchmark(name.c_str(),
+                                      [body = std::move(body)](benchmark::State& state) {
+                                        const absl::Status status = body(state);
+                                        if (!status.ok()) {
+                                          state.SkipWithError(status.ToString().c_str());
+                                        }
+                                      });
+}
+
+// The same with the time that the body sets for each iteration: where other threads, and the
+// kernel, do a part of the work.
+inline void RegisterTimed(const std::string& name,
+                          std::function<absl::Status(benchmark::State&)> body,
+                          int64_t iterations = 40) {
+  Register(name, std::move(body))->UseManualTime()->Iterations(iterations);
 }
 
 // main of a benchmark program: `run_all` registers its benchmarks and runs them.
