@@ -20,6 +20,9 @@ install(DIRECTORY iomap dax DESTINATION ${IOMAP_INSTALL_HEADERS}
 install(DIRECTORY backends DESTINATION ${IOMAP_INSTALL_HEADERS}
         FILES_MATCHING PATTERN "*.h" PATTERN "ext4" EXCLUDE PATTERN "xfs" EXCLUDE)
 
+install(FILES tests/examples/CMakeLists.txt tests/examples/counters.cc
+        DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
+
 if(IOMAP_BUILD_TESTS)
   set_target_properties(iomap_conformance_tests PROPERTIES EXPORT_NAME conformance_tests)
   set_target_properties(iomap_conformance PROPERTIES EXPORT_NAME conformance)

@@ -126,7 +126,7 @@ bool AddressSpace::MayBeDirty() {
 void AddressSpace::Attach(PageTable* table) {
   const WriterLock lock(tables_mutex_);
   page_tables_.push_back(table);
-  noting_tables_ += table->notes_stores() ? 1 : 0;
+  ++(table->notes_stores() ? noting_tables_ : trapping_tables_);
   tables_ahead_ += table->maps_ahead() ? 1 : 0;
 }
 
@@ -134,7 +134,7 @@ void AddressSpace::Detach(PageTable* table) {
   const WriterLock lock(tables_mutex_);
   page_tables_.erase(std::remove(page_tables_.begin(), page_tables_.end(), table),
                      page_tables_.end());
-  noting_tables_ -= table->notes_stores() ? 1 : 0;
+  --(table->notes_stores() ? noting_tables_ : trapping_tables_);
   tables_ahead_ -= table->maps_ahead() ? 1 : 0;
 }
 
@@ -149,9 +149,7 @@ absl::Status AddressSpace::Unmap(const ByteRange& pages) {
   absl::Status status;
   ForEachTable([&](PageTable& table) {
     status.Update(table.UnmapTakingWritten(
-        pages, [&](const ByteRange& written, const Device& device, uint64_t address) {
-          NoteWritten(written, device, address);
-        }));
+        pages, [&](absl::Span<const PageTable::WrittenPages> written) { NoteWritten(written); }));
   });
   return status;
 }
@@ -159,30 +157,31 @@ absl::Status AddressSpace::Unmap(const ByteRange& pages) {
 absl::Status AddressSpace::TakeWritten(const ByteRange& pages) {
   absl::Status status;
   ForEachTable([&](PageTable& table) {
-    status.Update(
-        table.TakeWritten(pages, [&](const ByteRange& written, const Device& device,
-                                     uint64_t address) { NoteWritten(written, device, address); }));
+    status.Update(table.TakeWritten(
+        pages, [&](absl::Span<const PageTable::WrittenPages> written) { NoteWritten(written); }));
   });
   return status;
 }
 
-void AddressSpace::NoteWritten(const ByteRange& pages, const Device& device, uint64_t address) {
-  const auto found =
-      std::find_if(devices_.begin(), devices_.end(),
-                   [&](const std::unique_ptr<Device>& one) { return one.get() == &device; });
-  IOMAP_CHECK(found != devices_.end());
-  const auto number = static_cast<uint8_t>(found - devices_.begin());
+void AddressSpace::NoteWritten(absl::Span<const PageTable::WrittenPages> written) {
   const MutexLock lock(mutex_);
-  uint64_t page = FirstPage(pages);
-  while (page < EndPage(pages)) {
-    std::optional<Slot> slot = table_.Find(page);
-    if (!slot.has_value()) {
-      slot = Slot{page, PageSize::kBase};
-      table_.Set(*slot,
-                 Entry{EntryKind::kPresent, number, address + (page * kPageBytes - pages.offset)});
+  for (const auto& [pages, device, address] : written) {
+    const auto found =
+        std::find_if(devices_.begin(), devices_.end(),
+                     [&](const std::unique_ptr<Device>& one) { return one.get() == device; });
+    IOMAP_CHECK(found != devices_.end());
+    const auto number = static_cast<uint8_t>(found - devices_.begin());
+    uint64_t page = FirstPage(pages);
+    while (page < EndPage(pages)) {
+      std::optional<Slot> slot = table_.Find(page);
+      if (!slot.has_value()) {
+        slot = Slot{page, PageSize::kBase};
+        table_.Set(*slot, Entry{EntryKind::kPresent, number,
+                                address + (page * kPageBytes - pages.offset)});
+      }
+      TagStored(*slot);
+      page = slot->end_page();
     }
-    TagStored(*slot);
-    page = slot->end_page();
   }
 }
 

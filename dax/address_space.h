@@ -140,6 +140,7 @@ class AddressSpace {
   void Attach(PageTable* table);
   void Detach(PageTable* table);
   bool AnyTableNotesStores() const { return noting_tables_.load(std::memory_order_acquire) > 0; }
+  bool AnyTableTrapsStores() const { return trapping_tables_.load(std::memory_order_acquire) > 0; }
   bool AnyTableMapsAhead() const { return tables_ahead_.load(std::memory_order_acquire) > 0; }
   // From every table; where stores had been noted, the page is dirty.
   absl::Status Unmap(const ByteRange& pages);
@@ -226,7 +227,7 @@ class AddressSpace {
   void TagDirtyAgain(const ByteRange& pages) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Dirty, though somebody may hold the entry's lock and be flushing what was there before.
   void TagStored(const Slot& slot) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void NoteWritten(const ByteRange& pages, const Device& device, uint64_t address);
+  void NoteWritten(absl::Span<const PageTable::WrittenPages> written);
 
   const DeviceSet& devices_;
   std::vector<Waiter*> waiters_ ABSL_GUARDED_BY(mutex_);  // who has waited longest first
@@ -240,8 +241,10 @@ class AddressSpace {
 
   SharedMutex tables_mutex_{LockRank::kPageTables};
   std::vector<PageTable*> page_tables_ ABSL_GUARDED_BY(tables_mutex_);
-  std::atomic<size_t> noting_tables_ = 0;  // changed with tables_mutex_ held
-  std::atomic<size_t> tables_ahead_ = 0;   // the same
+  // How many of them do; changed with tables_mutex_ held.
+  std::atomic<size_t> noting_tables_ = 0;
+  std::atomic<size_t> trapping_tables_ = 0;
+  std::atomic<size_t> tables_ahead_ = 0;
 };
 
 // Makes the address space of a file.

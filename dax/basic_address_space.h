@@ -43,6 +43,9 @@ class BasicAddressSpace final : public AddressSpace {
   // The most entries that one run locks at a time.
   static constexpr size_t kMostSlotsInRun = kPagesPerHugePage;
 
+  // The most runs that a walk holds at a time.
+  static constexpr size_t kMostRunsAtATime = 64;
+
   // What a fault of one size came to.
   enum class FaultResult { kDone, kTrySmaller, kTryAgain };
 
@@ -74,9 +77,10 @@ class BasicAddressSpace final : public AddressSpace {
                           std::vector<ByteRange>& flushed);
   void FlushRun(const LockedRun& run);
   void WriteProtectRun(const ByteRange& pages);
-  LockedRun LockRun(const Slot& first, Tag tag, uint64_t end_page)
+  void LockRun(const Slot& first, Tag tag, uint64_t end_page, LockedRun& run)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void FlushAndRelease(const LockedRun& run, absl::FunctionRef<void(const LockedRun&)> flush)
+  void FlushAndRelease(absl::Span<const LockedRun> runs,
+                       absl::FunctionRef<void(const LockedRun&)> flush)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // The walk of who notes the dirty entries first, and then flushes what it has noted.
   void WalkNoted(uint64_t begin_page, uint64_t end_page,

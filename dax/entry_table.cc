@@ -29,14 +29,13 @@ Slot EntryTable::SlotOf(uint64_t index, const Chunk& chunk, uint64_t bit) {
   return Slot{index * kPagesPerHugePage + bit, chunk.huge != 0 ? PageSize::kHuge : PageSize::kBase};
 }
 
-const EntryTable::Chunk* EntryTable::FindChunk(uint64_t page) const {
-  const auto found = chunks_.find(ChunkOf(page));
-  return found == chunks_.end() ? nullptr : found->second.get();
-}
-
-EntryTable::Chunk* EntryTable::FindChunk(uint64_t page) {
-  const auto found = chunks_.find(ChunkOf(page));
-  return found == chunks_.end() ? nullptr : found->second.get();
+EntryTable::Chunk* EntryTable::FindChunk(uint64_t page) const {
+  if (last_chunk_ == nullptr || last_index_ != ChunkOf(page)) {
+    const auto found = chunks_.find(ChunkOf(page));
+    last_index_ = ChunkOf(page);
+    last_chunk_ = found == chunks_.end() ? nullptr : found->second.get();
+  }
+  return last_chunk_;
 }
 
 std::optional<Slot> EntryTable::Find(uint64_t page) const {
@@ -73,7 +72,7 @@ std::optional<Slot> EntryTable::NextTagged(Tag tag, uint64_t begin, uint64_t end
   const absl::btree_set<uint64_t>& tagged = TaggedChunks(tag);
   for (auto i = tagged.lower_bound(ChunkOf(begin));
        i != tagged.end() && *i * kPagesPerHugePage < end; ++i) {
-    const Chunk& chunk = *chunks_.find(*i)->second;
+    const Chunk& chunk = *FindChunk(*i * kPagesPerHugePage);
     const PageBits& bits = chunk.tags[static_cast<size_t>(tag)];
     if (const auto bit = NextBit(*i, chunk, bits, begin, end); bit.has_value()) {
       return SlotOf(*i, chunk, *bit);
@@ -90,9 +89,10 @@ Entry EntryTable::Get(const Slot& slot) const {
 
 void EntryTable::Set(const Slot& slot, const Entry& entry) {
   IOMAP_CHECK(entry.address % PageSizeBytes(slot.size) == 0);
-  std::unique_ptr<Chunk>& chunk = chunks_[ChunkOf(slot.page)];
+  Chunk* chunk = FindChunk(slot.page);
   if (chunk == nullptr) {
-    chunk = std::make_unique<Chunk>();
+    chunk = (chunks_[ChunkOf(slot.page)] = std::make_unique<Chunk>()).get();
+    last_chunk_ = chunk;
   }
   if (slot.size == PageSize::kHuge) {
     IOMAP_CHECK(BitOf(slot) == 0 && (chunk->huge != 0 || !chunk->present.any()));
@@ -117,6 +117,7 @@ void EntryTable::Erase(const Slot& slot) {
   chunk->present.reset(BitOf(slot));
   if (slot.size == PageSize::kHuge || !chunk->present.any()) {
     chunks_.erase(ChunkOf(slot.page));
+    last_chunk_ = nullptr;
   }
 }
 
@@ -128,8 +129,10 @@ bool EntryTable::IsTagged(const Slot& slot, Tag tag) const {
 void EntryTable::SetTag(const Slot& slot, Tag tag) {
   Chunk* chunk = FindChunk(slot.page);
   IOMAP_CHECK(chunk != nullptr && chunk->present.test(BitOf(slot)));
-  chunk->tags[static_cast<size_t>(tag)].set(BitOf(slot));
-  if (IsListed(tag)) {
+  PageBits& bits = chunk->tags[static_cast<size_t>(tag)];
+  const bool is_listed = !IsListed(tag) || bits.any();
+  bits.set(BitOf(slot));
+  if (!is_listed) {
     TaggedChunks(tag).insert(ChunkOf(slot.page));
   }
 }
@@ -151,7 +154,7 @@ void EntryTable::TagDirtyToWrite(uint64_t begin, uint64_t end) {
   const absl::btree_set<uint64_t>& dirty = TaggedChunks(Tag::kDirty);
   for (auto i = dirty.lower_bound(ChunkOf(begin)); i != dirty.end() && *i * kPagesPerHugePage < end;
        ++i) {
-    Chunk& chunk = *chunks_.find(*i)->second;
+    Chunk& chunk = *FindChunk(*i * kPagesPerHugePage);
     const PageBits& from = chunk.tags[static_cast<size_t>(Tag::kDirty)];
     PageBits& to = chunk.tags[static_cast<size_t>(Tag::kToWrite)];
     const uint64_t first = *i * kPagesPerHugePage;

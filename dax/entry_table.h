@@ -73,14 +73,16 @@ class EntryTable {
   static std::optional<uint64_t> NextBit(uint64_t index, const Chunk& chunk, const PageBits& bits,
                                          uint64_t begin, uint64_t end);
 
-  const Chunk* FindChunk(uint64_t page) const;
-  Chunk* FindChunk(uint64_t page);
+  Chunk* FindChunk(uint64_t page) const;
   absl::btree_set<uint64_t>& TaggedChunks(Tag tag) { return tagged_[static_cast<size_t>(tag)]; }
   const absl::btree_set<uint64_t>& TaggedChunks(Tag tag) const {
     return tagged_[static_cast<size_t>(tag)];
   }
 
   Chunks chunks_;
+  // The chunk that was looked for last: neighbours are asked for one after the other.
+  mutable uint64_t last_index_ = 0;
+  mutable Chunk* last_chunk_ = nullptr;              // null: unknown
   std::array<absl::btree_set<uint64_t>, 2> tagged_;  // chunks with kDirty, with kToWrite
 };
 

@@ -171,8 +171,7 @@ absl::Status HostPageTable::UnmapRefused(const ByteRange& pages) {
 }
 
 void HostPageTable::Unmap(const ByteRange& pages) {
-  const absl::Status status =
-      UnmapTakingWritten(pages, [](const ByteRange&, const Device&, uint64_t) {});
+  const absl::Status status = UnmapTakingWritten(pages, [](absl::Span<const WrittenPages>) {});
   IOMAP_CHECK(status.ok());
 }
 
@@ -180,17 +179,17 @@ absl::Status HostPageTable::UnmapTakingWritten(const ByteRange& pages, Written w
   const ByteRange shown = Shown(pages);
   const MutexLock lock(mutex_);
   ByteRange mapped;  // from the first page to the last one that is
-  std::vector<std::pair<ByteRange, Piece>> writable;
+  std::vector<WrittenPages> writable;
   pieces_.ForEach(shown, [&](const ByteRange& part, const Piece& piece) {
     if (piece.state != PageState::kUnmapped) {
       mapped = ByteRange::Between(mapped.empty() ? part.offset : mapped.offset, part.end());
     }
     if (piece.state == PageState::kWritable && notes_stores()) {
-      writable.emplace_back(part, piece);
+      writable.push_back({part, piece.device, piece.address});
     }
   });
   const bool frozen = std::all_of(writable.begin(), writable.end(), [&](const auto& one) {
-    return traps_->Freeze(MemoryOf(one.first));
+    return traps_->Freeze(MemoryOf(one.pages));
   });
   if (frozen && !writable.empty()) {
     IOMAP_RETURN_IF_ERROR(TakeWrittenLocked(mapped, written));
@@ -198,9 +197,7 @@ absl::Status HostPageTable::UnmapTakingWritten(const ByteRange& pages, Written w
   IOMAP_RETURN_IF_ERROR(Put(mapped, Piece{PageState::kUnmapped}));
   if (!frozen) {
     // What was stored until the last moment has not been noted: it may have been everywhere.
-    for (const auto& [part, piece] : writable) {
-      written(part, *piece.device, piece.address);
-    }
+    written(writable);
   }
   return absl::OkStatus();
 }
@@ -255,14 +252,17 @@ absl::Status HostPageTable::TakeWrittenLocked(const ByteRange& pages, Written wr
   if (pages.empty()) {
     return absl::OkStatus();
   }
-  return traps_->TakeWritten(MemoryOf(pages), [&](const MemoryRange& memory) {
+  written_.clear();
+  const absl::Status status = traps_->TakeWritten(MemoryOf(pages), [&](const MemoryRange& memory) {
     pieces_.ForEach(ByteRange{memory.begin - memory_.begin, memory.bytes},
                     [&](const ByteRange& part, const Piece& piece) {
                       if (piece.state == PageState::kWritable) {
-                        written(part, *piece.device, piece.address);
+                        written_.push_back({part, piece.device, piece.address});
                       }
                     });
   });
+  written(written_);  // after an error, too: these are noted nowhere else
+  return status;
 }
 
 std::optional<HostPageTable::Fault> HostPageTable::NextFault() {

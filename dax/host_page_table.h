@@ -109,6 +109,7 @@ class HostPageTable final : public PageTable {
 
   Mutex mutex_{LockRank::kPageTables};
   PieceMap pieces_ ABSL_GUARDED_BY(mutex_);
+  std::vector<WrittenPages> written_ ABSL_GUARDED_BY(mutex_);  // here, to be allocated once
 };
 
 }  // namespace iomap::dax

@@ -4,6 +4,7 @@
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
+#include "absl/types/span.h"
 #include "dax/device.h"
 #include "iomap/byte_range.h"
 
@@ -47,9 +48,14 @@ class PageTable {
 
   // Of the second kind: WriteProtect, and Unmap for pages that stay the file's, do not apply.
   virtual bool notes_stores() const { return false; }
-  // Called with the table locked: pages that were stored to, and where they lie.
-  using Written =
-      absl::FunctionRef<void(const ByteRange& pages, const Device& device, uint64_t address)>;
+  // Pages that were stored to, and where they lie.
+  struct WrittenPages {
+    ByteRange pages;
+    const Device* device;
+    uint64_t address;
+  };
+  // Called with the table locked: who asks next learns what has been noted of them.
+  using Written = absl::FunctionRef<void(absl::Span<const WrittenPages>)>;
   // Says which pages were stored to since it was asked last; a store is seen by this call or by
   // the next.
   virtual absl::Status TakeWritten(const ByteRange& /*pages*/, Written /*written*/) {

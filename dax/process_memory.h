@@ -21,6 +21,7 @@ struct MemoryRange {
 // it was short of something (memory, or pieces that may be mapped), Unavailable otherwise.
 absl::Status SystemError(absl::string_view call);
 
+// `address`, which was one.
 void* PointerTo(uintptr_t address);
 
 // mmap(2), somewhere; none of it is inherited by a child of fork(2). `protection` as there. Errors:
@@ -36,6 +37,7 @@ absl::StatusOr<MemoryRange> ReserveMemory(size_t bytes);
 // error it is unmapped.
 absl::Status MoveMemory(const MemoryRange& from, uintptr_t to);
 
+// munmap(2), of nothing too.
 void UnmapMemory(const MemoryRange& range);
 
 }  // namespace iomap::dax

@@ -126,7 +126,6 @@ absl::StatusOr<std::unique_ptr<PageTraps>> SignalTraps::Make() {
 #if !defined(__x86_64__)
   return absl::UnavailableError("SIGSEGV: does not tell a store from a load here");
 #endif
-  IOMAP_RETURN_IF_ERROR(InstallHandler());
   std::array<int, 2> ends = {};
   if (pipe2(ends.data(), O_CLOEXEC | O_NONBLOCK) != 0) {
     return SystemError("pipe2");
@@ -142,6 +141,7 @@ SignalTraps::~SignalTraps() {
 }
 
 absl::Status SignalTraps::Begin(const MemoryRange& whole) {
+  IOMAP_RETURN_IF_ERROR(InstallHandler());
   const std::lock_guard<std::mutex> lock(watched_mutex);
   watched_process = getpid();
   for (Watched& mapping : watched) {

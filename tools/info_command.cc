@@ -8,6 +8,7 @@
 #include "absl/strings/str_replace.h"
 #include "backends/open_options.h"
 #include "dax/file_device.h"
+#include "dax/host_mapping.h"
 #include "dax/pmem_device.h"
 #include "iomap/status_macros.h"
 #include "tools/arguments.h"
@@ -21,8 +22,9 @@ namespace {
 constexpr char kDetails[] =
     R"(Format, features, geometry, free space, the state of the journal, and of each device its kind
 and how stores to it become durable: by the processor's instructions on persistent memory, by
-msync on a file in the page cache, not at all where the file cannot be written to. An image with
-a dirty journal is described as it lies on the medium. Sizes are in bytes.
+msync on a file in the page cache, not at all where the file cannot be written to; and how a
+process that maps a file of it can find out which pages it has stored to, the best way first. An
+image with a dirty journal is described as it lies on the medium. Sizes are in bytes.
 
   iomap info --format=json disk.img)";
 
@@ -30,6 +32,9 @@ struct DeviceFacts {
   std::string kind;
   std::string flush;
   uint64_t size;
+  // How stores to mapped files can be tracked here, the best first; and why not in other ways.
+  std::vector<std::string> tracking = {};
+  std::vector<std::pair<std::string, std::string>> no_tracking = {};
 };
 
 // What the file of `device`, which is open for reading, is to who writes to it. It is opened for
@@ -37,7 +42,17 @@ struct DeviceFacts {
 DeviceFacts FactsOf(const dax::Device& device, const std::string& path, uint64_t image_offset) {
   const auto mapped = dax::PmemDevice::Open(path, image_offset);
   if (mapped.ok()) {
-    return {std::string((*mapped)->kind()), std::string((*mapped)->flush()), device.size()};
+    DeviceFacts facts{std::string((*mapped)->kind()), std::string((*mapped)->flush()),
+                      device.size()};
+    for (const dax::Tracking tracking : dax::AllTrackings()) {
+      const absl::Status can = dax::HostMapping::CanTrack(tracking, **mapped);
+      if (can.ok()) {
+        facts.tracking.emplace_back(dax::TrackingName(tracking));
+      } else {
+        facts.no_tracking.emplace_back(dax::TrackingName(tracking), can.message());
+      }
+    }
+    return facts;
   }
   const auto writable = dax::FileDevice::OpenReadWrite(path, image_offset);  // a block device
   return {std::string(device.kind()),
@@ -111,11 +126,18 @@ class InfoCommand : public Command {
     absl::string_view separator = "[";
     for (const DeviceFacts& device : devices) {
       output.Append(separator);
-      JsonObject(output)
-          .String("kind", device.kind)
+      JsonObject object_of_device(output);
+      object_of_device.String("kind", device.kind)
           .String("flush", device.flush)
           .Number("size", device.size)
-          .End();
+          .Strings("tracking", device.tracking)
+          .Member("no_tracking");
+      JsonObject reasons(output);
+      for (const auto& [name, why] : device.no_tracking) {
+        reasons.String(name, why);
+      }
+      reasons.End();
+      object_of_device.End();
       separator = ",";
     }
     output.Append("]");
@@ -145,6 +167,13 @@ class InfoCommand : public Command {
       lines.emplace_back(absl::StrCat("device ", number),
                          absl::StrCat(devices[number].size, " bytes, ", devices[number].kind, ", ",
                                       devices[number].flush));
+      if (!devices[number].tracking.empty()) {
+        lines.emplace_back(absl::StrCat("tracking ", number),
+                           absl::StrJoin(devices[number].tracking, " "));
+      }
+      for (const auto& [name, why] : devices[number].no_tracking) {
+        lines.emplace_back(absl::StrCat("no tracking ", number), absl::StrCat(name, ": ", why));
+      }
     }
     for (const auto& [name, value] : lines) {
       output.AppendLeft(absl::StrCat(name, ":"), kNameWidth);

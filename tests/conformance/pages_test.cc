@@ -191,6 +191,18 @@ TEST_P(Conformance, APunchTakesPagesAway) {
   ExpectOnMedium(*file, 0, expected);
 }
 
+TEST_P(Conformance, APunchTakesPagesAwayThatAreDurable) {
+  IOMAP_SKIP_IF(MakeFor({Capability::kDax, Capability::kPunchHole}));
+  const auto file = MakeFile("file", Bytes(4 * block(), 1));
+  MappedFile mapping = Map(file);
+  ASSERT_THAT(mapping.Store(0, Bytes(4 * block(), 2)), IsOk());
+  ASSERT_THAT(mapping.Fsync(), IsOk());
+  ASSERT_THAT(file->Fallocate(FallocateMode::kPunchHole, {block(), 2 * block()}), IsOk());
+  std::vector<std::byte> expected = Bytes(4 * block(), 2);
+  Put(expected, block(), Bytes(2 * block(), 0));
+  EXPECT_EQ(LoadAll(mapping), expected);
+}
+
 TEST_P(Conformance, ShiftedPagesCarryWhatWasStoredToThem) {
   IOMAP_SKIP_IF(MakeFor({Capability::kDax, Capability::kShiftRange}));
   const auto file = MakeFile("file", Bytes(8 * block(), 1));

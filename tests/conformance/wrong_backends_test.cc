@@ -60,7 +60,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Wrong{"AliasNotCleaned", "StoresAreDurableAfterEachKindOfSync"},
                     Wrong{"HugeEntryNotCleaned", "StoresToHugePagesAreDurableAfterEachFsync"},
                     Wrong{"EntryDroppedWhileDirty", "AWriteBesideStoresLeavesThemToTheNextFsync"},
-                    Wrong{"EntryRemovedOnWriteBack", "ShiftedPagesCarryWhatWasStoredToThem"},
+                    Wrong{"EntryRemovedOnWriteBack", "APunchTakesPagesAwayThatAreDurable"},
                     Wrong{"ErrorSwallowed", "AFailedDrainIsReportedAndKeepsPagesDirty"}),
     [](const auto& info) { return std::string(info.param.backend); });
 

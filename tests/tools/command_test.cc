@@ -209,10 +209,14 @@ TEST_P(CommandTest, InfoDescribesTheImage) {
   EXPECT_FALSE(info["features"].empty());
   EXPECT_TRUE(
       info["geometry"][GetParam() == std::string("ext4") ? "groups" : "agcount"].is_number());
-  EXPECT_EQ(info["devices"].size(), 1u);
-  EXPECT_THAT(
-      RunIomap({"info", image()}),
-      Prints(testing::AllOf(HasSubstr("format:"), HasSubstr("journal:"), HasSubstr("device 0:"))));
+  ASSERT_EQ(info["devices"].size(), 1u);
+  // Each way to track stores is in one of the two.
+  const json& device = info["devices"][0];
+  EXPECT_EQ(device["tracking"].size() + device["no_tracking"].size(), 5u);
+  EXPECT_EQ(device["tracking"].back(), "nothing");
+  EXPECT_THAT(RunIomap({"info", image()}),
+              Prints(testing::AllOf(HasSubstr("format:"), HasSubstr("journal:"),
+                                    HasSubstr("device 0:"), HasSubstr("tracking 0:"))));
 }
 
 TEST_P(CommandTest, InfoSaysHowStoresToADeviceBecomeDurable) {
