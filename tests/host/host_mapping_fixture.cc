@@ -12,6 +12,7 @@
 #include "gmock/gmock.h"
 #include "iomap/for_each_mapping.h"
 #include "tests/support/bytes.h"
+#include "tests/support/skip.h"
 #include "tests/support/status_matchers.h"
 
 namespace iomap::tests {
@@ -32,9 +33,7 @@ void HostMappingFixture::SetUp() {
   MirroredRam made = MakeMirroredRam(directory_ / "device", kDeviceBytes);
   ram_ = std::move(made.filesystem);
   device_ = made.device;
-  if (const absl::Status can = dax::HostMapping::CanTrack(GetParam(), *device_); !can.ok()) {
-    GTEST_SKIP() << "skipped: " << can.message();
-  }
+  IOMAP_SKIP_IF(std::string(dax::HostMapping::CanTrack(GetParam(), *device_).message()));
 }
 
 std::shared_ptr<dax::File> HostMappingFixture::MakeFile(const std::string& name, uint64_t pages,

@@ -14,6 +14,7 @@
 #include <memory>
 #include <mutex>
 #include <random>
+#include <string>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -25,6 +26,7 @@
 #include "iomap/for_each_mapping.h"
 #include "tests/host/host_mapping_fixture.h"
 #include "tests/support/environment.h"
+#include "tests/support/skip.h"
 #include "tests/support/status_matchers.h"
 #include "tests/support/temporary_directory.h"
 
@@ -127,9 +129,7 @@ class HostTorture : public testing::TestWithParam<Tracking> {
     tests::MirroredRam made = tests::MakeMirroredRam(directory_ / "device", kDeviceBytes);
     ram_ = std::move(made.filesystem);
     device_ = made.device;
-    if (const absl::Status can = HostMapping::CanTrack(GetParam(), *device_); !can.ok()) {
-      GTEST_SKIP() << "skipped: " << can.message();
-    }
+    IOMAP_SKIP_IF(std::string(HostMapping::CanTrack(GetParam(), *device_).message()));
     file_ = *ram_->OpenFile(*ram_->Create(ram_->root(), "f", S_IFREG | 0644));
     ASSERT_THAT(dax::Write(*file_, 0, std::vector<std::byte>(kFilePages * kPageBytes)), IsOk());
     auto mapping = HostMapping::Make(file_, {.tracking = GetParam()});
