@@ -185,6 +185,24 @@ void AddressSpace::NoteWritten(absl::Span<const PageTable::WrittenPages> written
   }
 }
 
+void AddressSpace::ForEachUndisputed(const ByteRange& pages,
+                                     absl::FunctionRef<void(const ByteRange&)> part) {
+  uint64_t begin = FirstPage(pages);
+  const uint64_t end = EndPage(pages);
+  while (begin < end) {
+    std::optional<Slot> disputed;
+    {
+      const MutexLock lock(mutex_);
+      disputed = table_.NextNotPresent(begin, end);
+    }
+    const uint64_t until = disputed.has_value() ? std::max(begin, disputed->page) : end;
+    if (until > begin) {
+      part(ByteRange::Between(begin * kPageBytes, until * kPageBytes));
+    }
+    begin = disputed.has_value() ? disputed->end_page() : end;
+  }
+}
+
 std::optional<AddressSpace::WriteBackTicket> AddressSpace::BeginWriteBack() {
   const MutexLock lock(mutex_);
   if (!table_.AnyTagged(Tag::kDirty) && under_way_.empty()) {

@@ -145,6 +145,10 @@ class AddressSpace {
   // From every table; where stores had been noted, the page is dirty.
   absl::Status Unmap(const ByteRange& pages);
 
+  // Calls `part` for the parts of `pages` where no entry says anything but that the page is where
+  // the file says it is: there may be none. Elsewhere somebody is at work, or shows zeros.
+  void ForEachUndisputed(const ByteRange& pages, absl::FunctionRef<void(const ByteRange&)> part);
+
   // The error of a write-back that the holder of `cursor` has not been told of; each holder is told
   // once. A new cursor begins with ErrorCursor().
   uint64_t ErrorCursor();

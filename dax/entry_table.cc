@@ -68,6 +68,17 @@ std::optional<Slot> EntryTable::Next(uint64_t begin, uint64_t end) const {
   return std::nullopt;
 }
 
+std::optional<Slot> EntryTable::NextNotPresent(uint64_t begin, uint64_t end) const {
+  for (auto i = chunks_.lower_bound(ChunkOf(begin));
+       i != chunks_.end() && i->first * kPagesPerHugePage < end; ++i) {
+    const Chunk& chunk = *i->second;
+    if (const auto bit = NextBit(i->first, chunk, chunk.not_present, begin, end); bit.has_value()) {
+      return SlotOf(i->first, chunk, *bit);
+    }
+  }
+  return std::nullopt;
+}
+
 std::optional<Slot> EntryTable::NextTagged(Tag tag, uint64_t begin, uint64_t end) const {
   const absl::btree_set<uint64_t>& tagged = TaggedChunks(tag);
   for (auto i = tagged.lower_bound(ChunkOf(begin));
@@ -105,6 +116,11 @@ void EntryTable::Set(const Slot& slot, const Entry& entry) {
     (*chunk->base)[BitOf(slot)] = Pack(entry);
   }
   chunk->present.set(BitOf(slot));
+  if (entry.kind == EntryKind::kPresent) {
+    chunk->not_present.reset(BitOf(slot));
+  } else {
+    chunk->not_present.set(BitOf(slot));
+  }
 }
 
 void EntryTable::Erase(const Slot& slot) {
@@ -115,6 +131,7 @@ void EntryTable::Erase(const Slot& slot) {
   Chunk* chunk = FindChunk(slot.page);
   IOMAP_CHECK(chunk != nullptr && chunk->present.test(BitOf(slot)));
   chunk->present.reset(BitOf(slot));
+  chunk->not_present.reset(BitOf(slot));
   if (slot.size == PageSize::kHuge || !chunk->present.any()) {
     chunks_.erase(ChunkOf(slot.page));
     last_chunk_ = nullptr;

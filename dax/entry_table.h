@@ -35,6 +35,8 @@ class EntryTable {
   std::optional<Slot> Next(uint64_t begin, uint64_t end) const;
   // The first tagged entry that covers a page of [begin, end). Not for kLocked.
   std::optional<Slot> NextTagged(Tag tag, uint64_t begin, uint64_t end) const;
+  // The first entry that covers a page of [begin, end) and does not say where it lies.
+  std::optional<Slot> NextNotPresent(uint64_t begin, uint64_t end) const;
   bool AnyTagged(Tag tag) const { return !TaggedChunks(tag).empty(); }
 
   Entry Get(const Slot& slot) const;
@@ -59,6 +61,7 @@ class EntryTable {
     Packed huge = 0;
     std::unique_ptr<std::array<Packed, kPagesPerHugePage>> base = nullptr;
     PageBits present = {};                      // which of `base` there are; bit 0 for `huge`
+    PageBits not_present = {};                  // which of these are not of the kind kPresent
     std::array<PageBits, kTagCount> tags = {};  // bit 0 for `huge`
   };
   using Chunks = absl::btree_map<uint64_t, std::unique_ptr<Chunk>>;

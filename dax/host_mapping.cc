@@ -165,11 +165,16 @@ absl::Status HostMapping::MapExtents(const InvalidateHeld& invalidate, const Byt
       *file_, &iomap::File::MapForReport, pages,
       [&](const Mapping& mapping, const ByteRange& part) -> absl::StatusOr<Walk> {
         const ByteRange whole = WholePagesIn(part);
-        if (HasOwnBlocks(mapping) && !whole.empty() &&
-            mapping.AddressOf(whole.offset) % kPageBytes == 0) {
-          IOMAP_RETURN_IF_ERROR(table_->MapOwn(whole, *file_->devices()[mapping.device],
-                                               mapping.AddressOf(whole.offset)));
+        if (!HasOwnBlocks(mapping) || whole.empty() ||
+            mapping.AddressOf(whole.offset) % kPageBytes != 0) {
+          return Walk::kContinue;
         }
+        absl::Status status;
+        file_->address_space().ForEachUndisputed(whole, [&](const ByteRange& undisputed) {
+          status.Update(table_->MapOwn(undisputed, *file_->devices()[mapping.device],
+                                       mapping.AddressOf(undisputed.offset)));
+        });
+        IOMAP_RETURN_IF_ERROR(status);
         return Walk::kContinue;
       });
 }
