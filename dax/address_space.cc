@@ -165,19 +165,22 @@ absl::Status AddressSpace::TakeWritten(const ByteRange& pages) {
 
 void AddressSpace::NoteWritten(absl::Span<const PageTable::WrittenPages> written) {
   const MutexLock lock(mutex_);
-  for (const auto& [pages, device, address] : written) {
+  for (const PageTable::WrittenPages& run : written) {
     const auto found =
         std::find_if(devices_.begin(), devices_.end(),
-                     [&](const std::unique_ptr<Device>& one) { return one.get() == device; });
+                     [&](const std::unique_ptr<Device>& one) { return one.get() == run.device; });
     IOMAP_CHECK(found != devices_.end());
     const auto number = static_cast<uint8_t>(found - devices_.begin());
-    uint64_t page = FirstPage(pages);
-    while (page < EndPage(pages)) {
+    uint64_t page = FirstPage(run.pages);
+    while (page < EndPage(run.pages)) {
       std::optional<Slot> slot = table_.Find(page);
       if (!slot.has_value()) {
         slot = Slot{page, PageSize::kBase};
+      }
+      if (slot->size == PageSize::kBase && !table_.IsPresent(*slot)) {
+        // Who has locked an empty one finds the same place.
         table_.Set(*slot, Entry{EntryKind::kPresent, number,
-                                address + (page * kPageBytes - pages.offset)});
+                                run.address + (page * kPageBytes - run.pages.offset)});
       }
       TagStored(*slot);
       page = slot->end_page();

@@ -54,6 +54,8 @@ class LockedEntry {
   // The same, and the entry is DIRTY: to be called before a table maps its pages for stores.
   void SetDirty(const Entry& entry);
   bool IsDirty() const;
+  // Nothing has come of an entry that was made to be locked.
+  bool IsUnused() const { return entry_.kind == EntryKind::kEmpty && !IsDirty(); }
   // Takes the entry out, and lets go: whoever waits for it is woken.
   void Erase() &&;
 

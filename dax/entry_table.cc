@@ -98,6 +98,12 @@ Entry EntryTable::Get(const Slot& slot) const {
   return Unpack(slot.size == PageSize::kHuge ? chunk->huge : (*chunk->base)[BitOf(slot)]);
 }
 
+bool EntryTable::IsPresent(const Slot& slot) const {
+  const Chunk* chunk = FindChunk(slot.page);
+  return chunk != nullptr && chunk->present.test(BitOf(slot)) &&
+         !chunk->not_present.test(BitOf(slot));
+}
+
 void EntryTable::Set(const Slot& slot, const Entry& entry) {
   IOMAP_CHECK(entry.address % PageSizeBytes(slot.size) == 0);
   Chunk* chunk = FindChunk(slot.page);

@@ -40,6 +40,8 @@ class EntryTable {
   bool AnyTagged(Tag tag) const { return !TaggedChunks(tag).empty(); }
 
   Entry Get(const Slot& slot) const;
+  // Whether there is an entry, of the kind kPresent.
+  bool IsPresent(const Slot& slot) const;
   // Changes an entry, or makes one where none covers any of the slot's pages. Tags stay.
   void Set(const Slot& slot, const Entry& entry);
   // Takes an entry and its tags away.

@@ -253,7 +253,7 @@ absl::Status HostPageTable::TakeWrittenLocked(const ByteRange& pages, Written wr
     return absl::OkStatus();
   }
   written_.clear();
-  const absl::Status status = traps_->TakeWritten(MemoryOf(pages), [&](const MemoryRange& memory) {
+  absl::Status status = traps_->TakeWritten(MemoryOf(pages), [&](const MemoryRange& memory) {
     pieces_.ForEach(ByteRange{memory.begin - memory_.begin, memory.bytes},
                     [&](const ByteRange& part, const Piece& piece) {
                       if (piece.state == PageState::kWritable) {

@@ -71,7 +71,7 @@ absl::Status MoveMemory(const MemoryRange& from, uintptr_t to) {
              PointerTo(to)) != MAP_FAILED) {
     return absl::OkStatus();
   }
-  const absl::Status status = SystemError("mremap");
+  absl::Status status = SystemError("mremap");
   UnmapMemory(from);
   return status;
 }

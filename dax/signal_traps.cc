@@ -59,7 +59,7 @@ bool IsStore(const void* context) {
 
 void Wait(int pipe, uintptr_t address, bool is_store) {
   Waiter waiter{address, is_store};
-  const Waiter* const told = &waiter;
+  const auto told = reinterpret_cast<uintptr_t>(&waiter);
   while (write(pipe, &told, sizeof told) < 0 && errno == EINTR) {
   }
   while (waiter.let_go.load(std::memory_order_acquire) == 0) {
@@ -190,10 +190,11 @@ absl::Status SignalTraps::TrapStores(const MemoryRange& pages) { return Protect(
 std::vector<pollfd> SignalTraps::descriptors() const { return {{read_end_, POLLIN, 0}}; }
 
 std::optional<PageTraps::Fault> SignalTraps::NextFault() {
-  Waiter* waiter = nullptr;
-  if (read(read_end_, &waiter, sizeof waiter) != sizeof waiter) {
+  uintptr_t told = 0;
+  if (read(read_end_, &told, sizeof told) != sizeof told) {
     return std::nullopt;
   }
+  auto* const waiter = static_cast<Waiter*>(PointerTo(told));
   return Fault{waiter->address, waiter->is_store, waiter};
 }
 

@@ -245,7 +245,7 @@ absl::Status TimeKernel(benchmark::State& state, const TemporaryDirectory& folde
   }
   IOMAP_ASSIGN_OR_RETURN(const dax::MemoryRange memory,
                          dax::MapFile(question.file_bytes, PROT_READ | PROT_WRITE, file.get(), 0));
-  const absl::Status status = TimeStoresAndSync(
+  absl::Status status = TimeStoresAndSync(
       state, static_cast<std::byte*>(dax::PointerTo(memory.begin)), question.file_bytes,
       question.dirty_pages, question.timed,
       [&] { return fsync(file.get()) == 0 ? absl::OkStatus() : SystemError(path); });

@@ -63,7 +63,7 @@ class MirrorDevice : public dax::Device {
     return StoreTo(*device_, address, bytes);
   }
   absl::Status StoreThrough(uint64_t address, absl::Span<const std::byte> bytes) override {
-    const absl::Status status = StoreThroughTo(*device_, address, bytes);
+    absl::Status status = StoreThroughTo(*device_, address, bytes);
     Keep(ByteRange{address, bytes.size()});
     return status;
   }
