@@ -119,8 +119,11 @@ absl::StatusOr<std::unique_ptr<HostMapping>> HostMapping::Make(std::shared_ptr<F
     IOMAP_RETURN_IF_ERROR(
         mapping->Populate(ByteRange{0, std::min(bytes, attributes.size)}.AlignOutward(kPageBytes)));
   } else if (!mapping->table_->wants_huge_pages()) {
+    const FreezeGate::Passage passage(mapping->file_->freeze_gate(), FreezeGate::Level::kFault,
+                                      FreezeGate::IfClosed::kStayOutside);
     const InvalidateShared invalidate = mapping->file_->locks().LockInvalidateShared();
-    IOMAP_RETURN_IF_ERROR(mapping->MapExtents(invalidate, ByteRange{0, mapping->table_->size()}));
+    IOMAP_RETURN_IF_ERROR(mapping->MapExtentsUnlessFrozen(invalidate, passage,
+                                                          ByteRange{0, mapping->table_->size()}));
   }
   return mapping;
 }
@@ -156,27 +159,40 @@ absl::Status HostMapping::MapExtents(const InvalidateHeld& invalidate, const Byt
   if (pages.empty()) {
     return absl::OkStatus();
   }
+  // Blocks that are the file's alone stay where they are while the lock is held.
+  std::vector<std::pair<ByteRange, Mapping>> own;
+  IOMAP_RETURN_IF_ERROR(
+      ForEachMapping(*file_, &iomap::File::MapForReport, pages,
+                     [&](const Mapping& mapping, const ByteRange& part) -> absl::StatusOr<Walk> {
+                       const ByteRange whole = WholePagesIn(part);
+                       if (HasOwnBlocks(mapping) && !whole.empty() &&
+                           mapping.AddressOf(whole.offset) % kPageBytes == 0) {
+                         own.emplace_back(whole, mapping);
+                       }
+                       return Walk::kContinue;
+                     }));
   if (sync_ == MapSync::kYes && table_->notes_stores()) {
     // No store to what is mapped here will fault: it must be found after a crash from now on.
     IOMAP_RETURN_IF_ERROR(file_->FsyncLocked(invalidate, ByteRange(), SyncKind::kData));
   }
-  // Blocks that are the file's alone stay where they are while the lock is held.
-  return ForEachMapping(
-      *file_, &iomap::File::MapForReport, pages,
-      [&](const Mapping& mapping, const ByteRange& part) -> absl::StatusOr<Walk> {
-        const ByteRange whole = WholePagesIn(part);
-        if (!HasOwnBlocks(mapping) || whole.empty() ||
-            mapping.AddressOf(whole.offset) % kPageBytes != 0) {
-          return Walk::kContinue;
-        }
-        absl::Status status;
-        file_->address_space().ForEachUndisputed(whole, [&](const ByteRange& undisputed) {
-          status.Update(table_->MapOwn(undisputed, *file_->devices()[mapping.device],
-                                       mapping.AddressOf(undisputed.offset)));
+  absl::Status status;
+  for (const auto& [whole, mapping] : own) {
+    Device& device = *file_->devices()[mapping.device];
+    const uint64_t address = mapping.AddressOf(whole.offset);
+    file_->address_space().ForEachUndisputed(
+        whole, [&, offset = whole.offset](const ByteRange& part) {
+          status.Update(table_->MapOwn(part, device, address + (part.offset - offset)));
         });
-        IOMAP_RETURN_IF_ERROR(status);
-        return Walk::kContinue;
-      });
+    IOMAP_RETURN_IF_ERROR(status);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status HostMapping::MapExtentsUnlessFrozen(const InvalidateHeld& invalidate,
+                                                 const FreezeGate::Passage& passage,
+                                                 const ByteRange& range) {
+  return passage.inside() || !table_->notes_stores() ? MapExtents(invalidate, range)
+                                                     : absl::OkStatus();
 }
 
 void HostMapping::ReadFaults() {
@@ -211,13 +227,11 @@ void HostMapping::Resolve(const HostPageTable::Fault& fault) {
 
 absl::Status HostMapping::ResolveLoad(uint64_t offset) {
   if (!table_->wants_huge_pages()) {
-    // While a file system is frozen, nothing is mapped that can be stored to without a fault.
     const FreezeGate::Passage passage(file_->freeze_gate(), FreezeGate::Level::kFault,
                                       FreezeGate::IfClosed::kStayOutside);
     const InvalidateShared invalidate = file_->locks().LockInvalidateShared();
-    if (passage.inside() || !table_->notes_stores()) {
-      IOMAP_RETURN_IF_ERROR(MapExtents(invalidate, ByteRange{offset & ~(kWindow - 1), kWindow}));
-    }
+    IOMAP_RETURN_IF_ERROR(
+        MapExtentsUnlessFrozen(invalidate, passage, ByteRange{offset & ~(kWindow - 1), kWindow}));
     IOMAP_RETURN_IF_ERROR(MapZeroesAround(invalidate, offset));
     if (table_->StateOf(offset) != PageState::kUnmapped) {
       return absl::OkStatus();
@@ -267,7 +281,8 @@ absl::Status HostMapping::ResolveStore(uint64_t offset) {
   }
   IOMAP_ASSIGN_OR_RETURN(const ByteRange around, AroundStore(offset, attributes.size));
   absl::Status status = PopulateLocked(invalidate, around);
-  if (absl::IsResourceExhausted(status) && !table_->notes_stores()) {
+  const bool has_blocks = table_->StateOf(offset) == PageState::kReadOnly;
+  if (absl::IsResourceExhausted(status) && table_->protection_makes_pieces() && has_blocks) {
     // Too many pieces: one large one, or, with all of them clean again, one more.
     status = PopulateLocked(
         invalidate, window.Intersect(ByteRange{0, attributes.size}.AlignOutward(kPageBytes)));

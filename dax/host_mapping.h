@@ -91,6 +91,9 @@ class HostMapping {
   // Maps what has blocks of its own, so that loads, and stores where those are noted, need no
   // fault.
   absl::Status MapExtents(const InvalidateHeld& invalidate, const ByteRange& range);
+  // While a file system is frozen, nothing is mapped that can be stored to without a fault.
+  absl::Status MapExtentsUnlessFrozen(const InvalidateHeld& invalidate,
+                                      const FreezeGate::Passage& passage, const ByteRange& range);
   void ReadFaults();
   void Resolve(const HostPageTable::Fault& fault);
   absl::Status ResolveLoad(uint64_t offset);
