@@ -29,7 +29,7 @@ inline benchmark::internal::Benchmark* Register(
 // kernel, do a part of the work.
 inline void RegisterTimed(const std::string& name,
                           std::function<absl::Status(benchmark::State&)> body,
-                          int64_t iterations = 40) {
+                          int64_t iterations = 20) {
   Register(name, std::move(body))->UseManualTime()->Iterations(iterations);
 }
 
