@@ -43,7 +43,7 @@ constexpr uint64_t kPunchedPages = kFilePages / 4;
 constexpr uint64_t kMostShift = 1;
 
 // Between shifts, which unmap most of the file: without, hardly a store finds its page.
-constexpr auto kPause = std::chrono::microseconds(500);
+constexpr auto kPause = std::chrono::microseconds(1000);
 
 // Stores that a writer has made and nobody has looked for yet: more of them wait.
 constexpr size_t kMostPending = 256;
