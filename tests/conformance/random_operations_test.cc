@@ -25,7 +25,7 @@ using ::iomap::tests::IsOk;
 
 constexpr uint64_t kLargestSize = 3 * dax::kHugePageBytes;
 constexpr uint64_t kSeeds = 8;
-constexpr uint64_t kSeedsWhenMapped = 2;  // every byte that has moved is a page fault there
+constexpr uint64_t kSeedsWhenMapped = 1;  // every byte that has moved is a page fault there
 
 // One file and what it should hold.
 struct Subject {

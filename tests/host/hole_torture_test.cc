@@ -80,7 +80,7 @@ TEST_P(HostHoles, AreFilledAndPunchedInTheSightOfOthers) {
   one_ = Mapped(file_);
   other_ = Mapped(file_);
   const auto seconds =
-      std::chrono::seconds(tests::NumberFromEnvironment("IOMAP_TORTURE_SECONDS", 2));
+      std::chrono::seconds(tests::NumberFromEnvironment("IOMAP_TORTURE_SECONDS", 1));
   std::atomic<bool> stop = false;
   std::atomic<uint64_t> rounds = 0;
   std::vector<std::thread> threads;

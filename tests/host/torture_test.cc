@@ -196,7 +196,7 @@ INSTANTIATE_TEST_SUITE_P(Each, HostTorture,
 
 TEST_P(HostTorture, NoStoreIsLost) {
   const auto seconds =
-      std::chrono::seconds(tests::NumberFromEnvironment("IOMAP_TORTURE_SECONDS", 2));
+      std::chrono::seconds(tests::NumberFromEnvironment("IOMAP_TORTURE_SECONDS", 1));
   std::atomic<bool> stop = false;
   std::atomic<uint64_t> punches = 0;
   std::atomic<uint64_t> shifts = 0;
