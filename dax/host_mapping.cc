@@ -39,9 +39,11 @@ absl::StatusOr<HostMemory> MemoryOf(const Device& device) {
   return *memory;
 }
 
-absl::StatusOr<Tracking> BestTracking(const DeviceSet& devices) {
+// The first of `wanted` that works on all devices.
+absl::StatusOr<Tracking> FirstThatWorks(absl::Span<const Tracking> wanted,
+                                        const DeviceSet& devices) {
   absl::Status status;
-  for (const Tracking tracking : AllTrackings()) {
+  for (const Tracking tracking : wanted) {
     status = absl::OkStatus();
     for (const std::unique_ptr<Device>& device : devices) {
       status.Update(HostMapping::CanTrack(tracking, *device));
@@ -73,6 +75,11 @@ bool HasOwnBlocks(const Mapping& mapping) {
          !HasFlag(mapping.flags, MappingFlag::kEncoded);
 }
 
+ByteRange WindowAround(uint64_t offset) { return {offset & ~(kWindow - 1), kWindow}; }
+
+// The pages of a file of `size` bytes.
+ByteRange PagesOf(uint64_t size) { return ByteRange{0, size}.AlignOutward(kPageBytes); }
+
 ByteRange WholePagesIn(const ByteRange& range) {
   const uint64_t begin = (range.offset + kPageBytes - 1) & ~(kPageBytes - 1);
   return ByteRange::Between(begin, std::max(begin, range.end() & ~(kPageBytes - 1)));
@@ -96,14 +103,11 @@ absl::StatusOr<std::unique_ptr<HostMapping>> HostMapping::Make(std::shared_ptr<F
           absl::StrCat("MAP_SYNC: stores to this device become durable by ", device->flush()));
     }
   }
-  if (options.tracking.has_value()) {
-    for (const std::unique_ptr<Device>& device : file->devices()) {
-      IOMAP_RETURN_IF_ERROR(CanTrack(*options.tracking, *device));
-    }
-  }
-  IOMAP_ASSIGN_OR_RETURN(const Tracking tracking, options.tracking.has_value()
-                                                      ? *options.tracking
-                                                      : BestTracking(file->devices()));
+  IOMAP_ASSIGN_OR_RETURN(
+      const Tracking tracking,
+      FirstThatWorks(options.tracking.has_value() ? absl::MakeConstSpan(&*options.tracking, 1)
+                                                  : AllTrackings(),
+                     file->devices()));
   const uint64_t bytes = options.bytes == 0 ? attributes.size : options.bytes;
   IOMAP_ASSIGN_OR_RETURN(
       std::unique_ptr<HostPageTable> table,
@@ -116,8 +120,7 @@ absl::StatusOr<std::unique_ptr<HostMapping>> HostMapping::Make(std::shared_ptr<F
   auto mapping = std::unique_ptr<HostMapping>(
       new HostMapping(std::move(file), tracking, std::move(table), options.sync, wake_up));
   if (tracking == Tracking::kNothing) {
-    IOMAP_RETURN_IF_ERROR(
-        mapping->Populate(ByteRange{0, std::min(bytes, attributes.size)}.AlignOutward(kPageBytes)));
+    IOMAP_RETURN_IF_ERROR(mapping->Populate(PagesOf(std::min(bytes, attributes.size))));
   } else if (!mapping->table_->wants_huge_pages()) {
     const FreezeGate::Passage passage(mapping->file_->freeze_gate(), FreezeGate::Level::kFault,
                                       FreezeGate::IfClosed::kStayOutside);
@@ -155,7 +158,7 @@ HostMapping::~HostMapping() {
 
 absl::Status HostMapping::MapExtents(const InvalidateHeld& invalidate, const ByteRange& range) {
   IOMAP_ASSIGN_OR_RETURN(const Attributes attributes, file_->attributes());
-  const ByteRange pages = range.Intersect(ByteRange{0, attributes.size}.AlignOutward(kPageBytes));
+  const ByteRange pages = range.Intersect(PagesOf(attributes.size));
   if (pages.empty()) {
     return absl::OkStatus();
   }
@@ -230,8 +233,7 @@ absl::Status HostMapping::ResolveLoad(uint64_t offset) {
     const FreezeGate::Passage passage(file_->freeze_gate(), FreezeGate::Level::kFault,
                                       FreezeGate::IfClosed::kStayOutside);
     const InvalidateShared invalidate = file_->locks().LockInvalidateShared();
-    IOMAP_RETURN_IF_ERROR(
-        MapExtentsUnlessFrozen(invalidate, passage, ByteRange{offset & ~(kWindow - 1), kWindow}));
+    IOMAP_RETURN_IF_ERROR(MapExtentsUnlessFrozen(invalidate, passage, WindowAround(offset)));
     IOMAP_RETURN_IF_ERROR(MapZeroesAround(invalidate, offset));
     if (table_->StateOf(offset) != PageState::kUnmapped) {
       return absl::OkStatus();
@@ -249,8 +251,7 @@ absl::Status HostMapping::MapZeroesAround(const InvalidateHeld& invalidate, uint
   if (offset >= attributes.size || table_->StateOf(offset) != PageState::kUnmapped) {
     return absl::OkStatus();
   }
-  const ByteRange window = ByteRange{offset & ~(kWindow - 1), kWindow}.Intersect(
-      ByteRange{0, attributes.size}.AlignOutward(kPageBytes));
+  const ByteRange window = WindowAround(offset).Intersect(PagesOf(attributes.size));
   IOMAP_ASSIGN_OR_RETURN(
       const Mapping mapping,
       FirstMapping(*file_, &iomap::File::MapForRead, ByteRange::Between(offset, window.end())));
@@ -272,7 +273,7 @@ absl::Status HostMapping::ResolveStore(uint64_t offset) {
     return absl::OutOfRangeError(absl::StrCat("inode ", file_->inode(), ", offset ", offset,
                                               ": past the end of file, ", attributes.size));
   }
-  const ByteRange window{offset & ~(kWindow - 1), kWindow};
+  const ByteRange window = WindowAround(offset);
   if (table_->notes_stores()) {
     IOMAP_RETURN_IF_ERROR(MapExtents(invalidate, window));
     if (table_->StateOf(offset) == PageState::kWritable) {
@@ -284,8 +285,7 @@ absl::Status HostMapping::ResolveStore(uint64_t offset) {
   const bool has_blocks = table_->StateOf(offset) == PageState::kReadOnly;
   if (absl::IsResourceExhausted(status) && table_->protection_makes_pieces() && has_blocks) {
     // Too many pieces: one large one, or, with all of them clean again, one more.
-    status = PopulateLocked(
-        invalidate, window.Intersect(ByteRange{0, attributes.size}.AlignOutward(kPageBytes)));
+    status = PopulateLocked(invalidate, window.Intersect(PagesOf(attributes.size)));
     if (absl::IsResourceExhausted(status)) {
       IOMAP_RETURN_IF_ERROR(file_->address_space().WriteBack(ByteRange::All()));
       status = PopulateLocked(invalidate, around);
@@ -327,8 +327,8 @@ absl::StatusOr<ByteRange> HostMapping::AroundStore(uint64_t offset, uint64_t siz
                  : ByteRange{offset, kPageBytes};
   }
   around = around.Intersect(WholePagesIn(mapping.range()))
-               .Intersect(ByteRange{offset & ~(kWindow - 1), kWindow})
-               .Intersect(ByteRange{0, size}.AlignOutward(kPageBytes));
+               .Intersect(WindowAround(offset))
+               .Intersect(PagesOf(size));
   if (around.empty()) {
     around = ByteRange{offset, kPageBytes};
   }
@@ -342,9 +342,7 @@ absl::Status HostMapping::Populate(const ByteRange& range) {
   const InvalidateShared invalidate = file_->locks().LockInvalidateShared();
   IOMAP_ASSIGN_OR_RETURN(const Attributes attributes, file_->attributes());
   const ByteRange pages = range.AlignOutward(kPageBytes);
-  if (!ByteRange{0, std::min(attributes.size, table_->size())}
-           .AlignOutward(kPageBytes)
-           .Contains(pages)) {
+  if (!PagesOf(std::min(attributes.size, table_->size())).Contains(pages)) {
     return absl::OutOfRangeError(absl::StrCat("inode ", file_->inode(), ": bytes ", range.offset,
                                               " to ", range.end(),
                                               " pass the end of file or of the mapping"));

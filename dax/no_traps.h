@@ -15,18 +15,16 @@ class NoTraps final : public PageTraps {
   static absl::StatusOr<std::unique_ptr<PageTraps>> Make();
 
   absl::Status Begin(const MemoryRange& whole) override;
-  void End(const MemoryRange& whole) override { UnmapMemory(whole); }
-  absl::Status Put(const MemoryRange& place, const Pages& pages) override;
-  absl::Status Try(int descriptor, uint64_t offset) override;
   bool notes_stores() const override { return true; }
   absl::Status TakeWritten(const MemoryRange& pages,
                            absl::FunctionRef<void(const MemoryRange&)> written) override;
   bool Freeze(const MemoryRange& /*pages*/) override { return false; }
-  absl::Status AllowStores(const MemoryRange& /*pages*/) override { return absl::OkStatus(); }
-  absl::Status TrapStores(const MemoryRange& /*pages*/) override { return absl::OkStatus(); }
   std::vector<pollfd> descriptors() const override { return {}; }
   std::optional<Fault> NextFault() override { return std::nullopt; }
   void LetGo(const Fault& /*fault*/) override {}
+
+ private:
+  absl::StatusOr<MemoryRange> MakePages(size_t bytes, const Pages& pages) override;
 };
 
 }  // namespace iomap::dax

@@ -2,10 +2,12 @@
 
 #include <array>
 
+#include "dax/entry.h"
 #include "dax/no_traps.h"
 #include "dax/signal_traps.h"
 #include "dax/userfault_traps.h"
 #include "iomap/check.h"
+#include "iomap/status_macros.h"
 
 namespace iomap::dax {
 
@@ -33,6 +35,19 @@ absl::string_view TrackingName(Tracking tracking) {
 }
 
 PageTraps::~PageTraps() = default;
+
+absl::Status PageTraps::Put(const MemoryRange& place, const Pages& pages) {
+  IOMAP_ASSIGN_OR_RETURN(const MemoryRange made, MakePages(place.bytes, pages));
+  return MoveMemory(made, place.begin);
+}
+
+absl::Status PageTraps::Try(int descriptor, uint64_t offset) {
+  const PageState state = notes_stores() ? PageState::kWritable : PageState::kReadOnly;
+  IOMAP_ASSIGN_OR_RETURN(const MemoryRange made,
+                         MakePages(kPageBytes, {state, descriptor, offset}));
+  UnmapMemory(made);
+  return absl::OkStatus();
+}
 
 absl::StatusOr<std::unique_ptr<PageTraps>> PageTraps::Make(Tracking tracking) {
   switch (tracking) {

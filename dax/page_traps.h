@@ -73,14 +73,14 @@ class PageTraps {
 
   // Makes reserved addresses the mapping's, unmapped, and lets go of them.
   virtual absl::Status Begin(const MemoryRange& whole) = 0;
-  virtual void End(const MemoryRange& whole) = 0;
+  virtual void End(const MemoryRange& whole) { UnmapMemory(whole); }
 
   // Shows `pages` at `place` instead of whatever is there, in one step: no access meets anything
   // else. Writable ones begin clean. Unimplemented where stores are noted and those to this file
   // cannot be trapped, so that it cannot be shown for loads alone.
-  virtual absl::Status Put(const MemoryRange& place, const Pages& pages) = 0;
+  absl::Status Put(const MemoryRange& place, const Pages& pages);
   // Whether pages of that file can be put, for stores; changes nothing.
-  virtual absl::Status Try(int descriptor, uint64_t offset) = 0;
+  virtual absl::Status Try(int descriptor, uint64_t offset);
 
   // True: pages are put kWritable, and TakeWritten says which were stored to. False: they are put
   // kReadOnly, and AllowStores follows a trapped store.
@@ -98,9 +98,9 @@ class PageTraps {
   // Of kReadOnly pages. Where a change of protection makes pieces of its own (mprotect), it can
   // fail with ResourceExhausted.
   virtual bool protection_makes_pieces() const { return false; }
-  virtual absl::Status AllowStores(const MemoryRange& pages) = 0;
+  virtual absl::Status AllowStores(const MemoryRange& /*pages*/) { return absl::OkStatus(); }
   // When it returns, stores that were under way are done.
-  virtual absl::Status TrapStores(const MemoryRange& pages) = 0;
+  virtual absl::Status TrapStores(const MemoryRange& /*pages*/) { return absl::OkStatus(); }
 
   // An access that waits until it is let go.
   struct Fault {
@@ -117,6 +117,9 @@ class PageTraps {
 
  protected:
   PageTraps() = default;
+
+  // Makes pages, somewhere, that show this and trap what they have to.
+  virtual absl::StatusOr<MemoryRange> MakePages(size_t bytes, const Pages& pages) = 0;
 };
 
 }  // namespace iomap::dax

@@ -98,23 +98,6 @@ absl::Status InstallHandler() {
   return status;
 }
 
-// Protections by which each access is trapped that has to be.
-absl::StatusOr<MemoryRange> MakePages(size_t bytes, const PageTraps::Pages& pages) {
-  switch (pages.state) {
-    case PageState::kUnmapped:
-      return MapAnonymous(bytes, PROT_NONE);
-    case PageState::kZeroes:
-      return MapAnonymous(bytes, PROT_READ);
-    case PageState::kReadOnly:
-      return MapFile(bytes, PROT_READ, pages.descriptor, pages.offset);
-    case PageState::kWritable:
-      return MapFile(bytes, PROT_READ | PROT_WRITE, pages.descriptor, pages.offset);
-    case PageState::kRefused:
-      break;
-  }
-  return MapNothing(bytes);
-}
-
 absl::Status Protect(const MemoryRange& pages, int protection) {
   return mprotect(PointerTo(pages.begin), pages.bytes, protection) == 0 ? absl::OkStatus()
                                                                         : SystemError("mprotect");
@@ -143,7 +126,12 @@ SignalTraps::~SignalTraps() {
 absl::Status SignalTraps::Begin(const MemoryRange& whole) {
   IOMAP_RETURN_IF_ERROR(InstallHandler());
   const std::lock_guard<std::mutex> lock(watched_mutex);
-  watched_process = getpid();
+  if (watched_process != getpid()) {
+    for (Watched& mapping : watched) {
+      mapping.end = 0;  // of the parent's, which are not here
+    }
+    watched_process = getpid();
+  }
   for (Watched& mapping : watched) {
     if (mapping.end == 0) {
       mapping.begin = whole.begin;
@@ -168,17 +156,20 @@ void SignalTraps::End(const MemoryRange& whole) {
   UnmapMemory(whole);
 }
 
-absl::Status SignalTraps::Put(const MemoryRange& place, const Pages& pages) {
-  IOMAP_ASSIGN_OR_RETURN(const MemoryRange made, MakePages(place.bytes, pages));
-  return MoveMemory(made, place.begin);
-}
-
-absl::Status SignalTraps::Try(int descriptor, uint64_t offset) {
-  constexpr size_t kPage = 4096;
-  IOMAP_ASSIGN_OR_RETURN(const MemoryRange made,
-                         MakePages(kPage, {PageState::kWritable, descriptor, offset}));
-  UnmapMemory(made);
-  return absl::OkStatus();
+absl::StatusOr<MemoryRange> SignalTraps::MakePages(size_t bytes, const Pages& pages) {
+  switch (pages.state) {
+    case PageState::kUnmapped:
+      return MapAnonymous(bytes, PROT_NONE);
+    case PageState::kZeroes:
+      return MapAnonymous(bytes, PROT_READ);
+    case PageState::kReadOnly:
+      return MapFile(bytes, PROT_READ, pages.descriptor, pages.offset);
+    case PageState::kWritable:
+      return MapFile(bytes, PROT_READ | PROT_WRITE, pages.descriptor, pages.offset);
+    case PageState::kRefused:
+      break;
+  }
+  return MapNothing(bytes);
 }
 
 absl::Status SignalTraps::AllowStores(const MemoryRange& pages) {

@@ -24,8 +24,6 @@ class SignalTraps final : public PageTraps {
   // ResourceExhausted past some hundred mappings.
   absl::Status Begin(const MemoryRange& whole) override;
   void End(const MemoryRange& whole) override;
-  absl::Status Put(const MemoryRange& place, const Pages& pages) override;
-  absl::Status Try(int descriptor, uint64_t offset) override;
   bool notes_stores() const override { return false; }
   absl::Status TakeWritten(const MemoryRange& /*pages*/,
                            absl::FunctionRef<void(const MemoryRange&)> /*written*/) override {
@@ -40,6 +38,8 @@ class SignalTraps final : public PageTraps {
   void LetGo(const Fault& fault) override;
 
  private:
+  absl::StatusOr<MemoryRange> MakePages(size_t bytes, const Pages& pages) override;
+
   SignalTraps(int read_end, int write_end) : read_end_(read_end), write_end_(write_end) {}
 
   const int read_end_;  // of a pipe of addresses of those who wait

@@ -31,21 +31,14 @@ absl::Status UserfaultTraps::Begin(const MemoryRange& whole) {
   return faults_->Register(whole, Userfault::Trap::kMissing);
 }
 
-void UserfaultTraps::End(const MemoryRange& whole) { UnmapMemory(whole); }
-
-absl::Status UserfaultTraps::Put(const MemoryRange& place, const Pages& pages) {
-  IOMAP_ASSIGN_OR_RETURN(const MemoryRange made, MakePages(place.bytes, pages));
-  return MoveMemory(made, place.begin);
-}
-
 absl::Status UserfaultTraps::Try(int descriptor, uint64_t offset) {
-  const PageState state = notes_stores() ? PageState::kWritable : PageState::kReadOnly;
+  if (!notes_stores()) {
+    return PageTraps::Try(descriptor, offset);
+  }
   IOMAP_ASSIGN_OR_RETURN(const MemoryRange made,
-                         MakePages(kPageBytes, {state, descriptor, offset}));
+                         MakePages(kPageBytes, {PageState::kWritable, descriptor, offset}));
   bool as_if_stored_to = false;  // it is clean
-  const absl::Status status =
-      notes_stores() ? TakeWritten(made, [&](const MemoryRange&) { as_if_stored_to = true; })
-                     : absl::OkStatus();
+  absl::Status status = TakeWritten(made, [&](const MemoryRange&) { as_if_stored_to = true; });
   UnmapMemory(made);
   return as_if_stored_to ? absl::UnavailableError("PAGEMAP_SCAN: a clean page was stored to")
                          : status;

@@ -21,8 +21,6 @@ class UserfaultTraps final : public PageTraps {
   static absl::StatusOr<std::unique_ptr<PageTraps>> Make(Tracking tracking);
 
   absl::Status Begin(const MemoryRange& whole) override;
-  void End(const MemoryRange& whole) override;
-  absl::Status Put(const MemoryRange& place, const Pages& pages) override;
   absl::Status Try(int descriptor, uint64_t offset) override;
   bool notes_stores() const override { return stores_ != nullptr; }
   absl::Status TakeWritten(const MemoryRange& pages,
@@ -39,8 +37,8 @@ class UserfaultTraps final : public PageTraps {
                  std::unique_ptr<Pagemap> pagemap)
       : faults_(std::move(faults)), stores_(std::move(stores)), pagemap_(std::move(pagemap)) {}
 
-  // Somewhere, registered and protected.
-  absl::StatusOr<MemoryRange> MakePages(size_t bytes, const Pages& pages);
+  // Registered and protected.
+  absl::StatusOr<MemoryRange> MakePages(size_t bytes, const Pages& pages) override;
   absl::Status Protect(const MemoryRange& made, PageState state);
 
   const std::unique_ptr<Userfault> faults_;  // of pages that are not kWritable

@@ -28,9 +28,9 @@ inline benchmark::internal::Benchmark* Register(
 // The same with the time that the body sets for each iteration: where other threads, and the
 // kernel, do a part of the work.
 inline void RegisterTimed(const std::string& name,
-                          std::function<absl::Status(benchmark::State&)> body,
-                          int64_t iterations = 20) {
-  Register(name, std::move(body))->UseManualTime()->Iterations(iterations);
+                          std::function<absl::Status(benchmark::State&)> body) {
+  constexpr int64_t kIterations = 20;
+  Register(name, std::move(body))->UseManualTime()->Iterations(kIterations);
 }
 
 // main of a benchmark program: `run_all` registers its benchmarks and runs them.

@@ -2,12 +2,12 @@
 //
 //   counters IMAGE PATH NUMBER...     adds one to each of these counters, and prints them
 //
-// The file is mapped; a counter is eight bytes of it, incremented by a plain instruction. What
-// makes it last is the fsync promise:
+// The file is mapped; a counter is eight bytes of it, incremented by a plain instruction. It must
+// have blocks, in whole pages: none are allocated here, and a page without ends in SIGBUS. What
+// makes a counter last is the fsync promise:
 //
-// * Until Fsync is called nothing is promised. A processor writes lines back when it likes, so
-// after
-//   a crash each of the counters that were incremented may have its old value or its new one, and
+// * Until Fsync is called nothing is promised. A processor writes lines back when it likes: after a
+//   crash each of the counters that were incremented may have its old value or its new one, and
 //   one of them may be new while an older increment is lost.
 // * When Fsync has returned OK, every store to the mapping that came before the call, from any
 //   thread, is on the medium. It cost the pages that were stored to, whatever the size of the file.
