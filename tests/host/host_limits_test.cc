@@ -130,6 +130,30 @@ TEST_P(HostFaultsTest, StoresInSequenceAllocateAhead) {
   EXPECT_EQ(mapping->bytes()[6 * kPageBytes], std::byte{0});
 }
 
+// The moment in a write(2) between the commit of a block and the end of who shows zeros there.
+TEST_P(HostFaultsTest, AStoreBesideAWriteIntoItsHoleIsSeenAndDurable) {
+  const auto file = MakeFile("f", 8, 0);
+  const auto one = Mapped(file);
+  const auto other = Mapped(file);
+  EXPECT_EQ(one->bytes()[kPageBytes], std::byte{0});
+  const ByteRange page{kPageBytes, kPageBytes};
+  {
+    const IoExclusive io = file->locks().LockIoExclusive();
+    auto mapping = file->MapForWrite(io, page);
+    ASSERT_THAT(mapping, IsOk());
+    Device& device = *device_;
+    const uint64_t address = mapping->target.AddressOf(page.offset);
+    ASSERT_THAT(device.WriteThrough(address, Bytes(kPageBytes, 1)), IsOk());
+    ASSERT_THAT(device.Drain(), IsOk());
+    ASSERT_THAT(mapping->Commit(page), IsOk());
+  }
+  ASSERT_TRUE(Stores(*other, kPageBytes, 2));
+  EXPECT_EQ(one->bytes()[kPageBytes], std::byte{2});
+  EXPECT_EQ(one->bytes()[kPageBytes + 1], std::byte{1});
+  ASSERT_THAT(other->Fsync(), IsOk());
+  EXPECT_EQ(Durable(*file, kPageBytes), std::byte{2});
+}
+
 TEST_P(HostLimitsTest, AFrozenFilesystemHoldsStoresAndLetsLoadsPass) {
   const auto file = MakeFile("f", 8, 1);
   const auto mapping = Mapped(file);
