@@ -61,14 +61,19 @@ absl::StatusOr<Journal> Journal::Open(const Volume& volume) {
   return journal;
 }
 
-absl::StatusOr<absl::Span<const std::byte>> Journal::Block(uint32_t index) const {
+absl::StatusOr<uint64_t> Journal::PlaceOf(uint32_t index) const {
   const uint64_t offset = uint64_t{index} << volume_.superblock().block_shift;
   const Mapping* mapping = LastAtOrBefore(by_offset_, &Mapping::offset, offset);
   if (mapping == nullptr || !mapping->range().Contains(offset)) {
     return absl::DataLossError(absl::StrCat("ext4 journal block ", index, ": a hole in inode ",
                                             volume_.superblock().journal_inode));
   }
-  return volume_.Block(mapping->AddressOf(offset) >> volume_.superblock().block_shift);
+  return mapping->AddressOf(offset) >> volume_.superblock().block_shift;
+}
+
+absl::StatusOr<absl::Span<const std::byte>> Journal::Block(uint32_t index) const {
+  IOMAP_ASSIGN_OR_RETURN(const uint64_t block, PlaceOf(index));
+  return volume_.Block(block);
 }
 
 bool Journal::Owns(uint64_t block) const {

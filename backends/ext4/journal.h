@@ -23,9 +23,10 @@ class Journal {
   const JournalSuperblock& superblock() const { return superblock_; }
   uint32_t block_size() const { return volume_.superblock().block_size; }
 
-  // The bytes of block `index` of the journal, below the superblock's block count. DataLoss when
-  // the journal has a hole there.
+  // The bytes of block `index` of the journal, below the superblock's block count, and the block of
+  // the file system that they are. DataLoss when the journal has a hole there.
   absl::StatusOr<absl::Span<const std::byte>> Block(uint32_t index) const;
+  absl::StatusOr<uint64_t> PlaceOf(uint32_t index) const;
 
   // True when block `block` of the file system is one of the journal's.
   bool Owns(uint64_t block) const;

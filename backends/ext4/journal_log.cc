@@ -11,6 +11,7 @@
 #include "backends/ext4/crc32.h"
 #include "backends/ext4/jbd2_format.h"
 #include "backends/ext4/journal_checksum.h"
+#include "backends/ext4/journal_tag.h"
 #include "iomap/status_macros.h"
 
 namespace iomap::ext4 {
@@ -23,33 +24,6 @@ absl::Status Damaged(uint32_t block, absl::string_view what, uint64_t value,
                      absl::string_view expected) {
   return absl::DataLossError(
       absl::StrCat("ext4 journal block ", block, ": ", what, " ", value, ", ", expected));
-}
-
-// One tag of a descriptor block, in any of the four forms.
-struct Tag {
-  uint64_t block = 0;
-  uint32_t checksum = 0;
-  uint32_t flags = 0;
-};
-
-size_t TagBytes(const JournalSuperblock& journal) {
-  if (journal.checksums == JournalChecksums::kV3) {
-    return sizeof(DiskJournalTag3);
-  }
-  return sizeof(DiskJournalTag) - (journal.has_64bit ? 0 : sizeof(Be32)) +
-         (journal.checksums == JournalChecksums::kV2 ? sizeof(Be16) : 0);
-}
-
-Tag ParseTag(const JournalSuperblock& journal, const std::byte* bytes) {
-  if (journal.checksums == JournalChecksums::kV3) {
-    const auto disk = CopyOut<DiskJournalTag3>(bytes);
-    return Tag{disk.block_lo.get() | (journal.has_64bit ? uint64_t{disk.block_hi.get()} << 32 : 0),
-               disk.checksum.get(), disk.flags.get()};
-  }
-  DiskJournalTag disk{};
-  std::memcpy(&disk, bytes, std::min(sizeof disk, TagBytes(journal)));
-  return Tag{disk.block_lo.get() | (journal.has_64bit ? uint64_t{disk.block_hi.get()} << 32 : 0),
-             disk.checksum.get(), disk.flags.get()};
 }
 
 // Walks the ring once from its start.
@@ -135,10 +109,10 @@ class Scan {
 
   absl::Status ReadDescriptor(Bytes bytes) {
     AddToTransactionChecksum(bytes);
-    const size_t tag_bytes = TagBytes(superblock_);
+    const size_t tag_bytes = JournalTagBytes(superblock_);
     const size_t space = SpaceOf(bytes);
     for (size_t offset = sizeof(DiskJournalHeader); offset + tag_bytes <= space;) {
-      const Tag tag = ParseTag(superblock_, bytes.data() + offset);
+      const JournalTag tag = ParseJournalTag(superblock_, bytes.data() + offset);
       IOMAP_ASSIGN_OR_RETURN(const uint32_t log_block, Advance());
       current_.blocks.push_back(LoggedBlock{.block = tag.block,
                                             .log_block = log_block,

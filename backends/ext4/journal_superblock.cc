@@ -60,10 +60,7 @@ absl::Status ParseChecksums(absl::Span<const std::byte> bytes, const DiskJournal
     return absl::UnimplementedError(absl::StrCat("ext4 journal superblock: checksum type ",
                                                  disk.checksum_type, ", known is 4 (crc32c)"));
   }
-  constexpr size_t kBegin = offsetof(DiskJournalSuperblock, checksum);
-  uint32_t computed = backends::ExtendCrc32c(~0u, bytes.first(kBegin));
-  computed = backends::ExtendCrc32cByZeros(computed, sizeof(Be32));
-  computed = backends::ExtendCrc32c(computed, bytes.subspan(kBegin + sizeof(Be32)));
+  const uint32_t computed = JournalSuperblockChecksum(bytes);
   if (computed != disk.checksum.get()) {
     return Damaged("checksum", disk.checksum.get(), absl::StrCat("computed ", computed));
   }
@@ -108,6 +105,13 @@ absl::Status ParseAreas(const DiskJournalSuperblock& disk, uint64_t file_blocks,
 }
 
 }  // namespace
+
+uint32_t JournalSuperblockChecksum(absl::Span<const std::byte> bytes) {
+  constexpr size_t kBegin = offsetof(DiskJournalSuperblock, checksum);
+  uint32_t crc = backends::ExtendCrc32c(~0u, bytes.first(kBegin));
+  crc = backends::ExtendCrc32cByZeros(crc, sizeof(Be32));
+  return backends::ExtendCrc32c(crc, bytes.subspan(kBegin + sizeof(Be32)));
+}
 
 absl::StatusOr<JournalSuperblock> ParseJournalSuperblock(absl::Span<const std::byte> bytes,
                                                          uint32_t block_size,

@@ -36,6 +36,9 @@ struct JournalSuperblock {
   uint32_t ring_size() const { return ring_end - ring_begin; }
 };
 
+// The checksum of the first 1024 bytes of a journal, which does not count what is stored there.
+uint32_t JournalSuperblockChecksum(absl::Span<const std::byte> bytes);
+
 // Parses the first 1024 bytes of a journal of `file_blocks` blocks of `block_size` bytes in a file
 // system with such blocks. DataLoss for damage, Unimplemented, by name, for features that are not
 // known.
