@@ -228,11 +228,41 @@ double PersistenceModel::StateCount() const {
   return count;
 }
 
-std::vector<std::pair<uint64_t, Line>> PersistenceModel::Draw(std::mt19937_64& random) const {
+std::vector<std::pair<uint64_t, Line>> PersistenceModel::Draw(std::mt19937_64& random,
+                                                              Fate fate) const {
   std::vector<std::pair<uint64_t, Line>> drawn;
-  for (const uint64_t line : UncertainLines()) {
-    const std::vector<Line> possible = PossibleLines(line);
-    drawn.emplace_back(line, possible[random() % possible.size()]);
+  for (const auto& [address, line] : lines_) {
+    if (!line.pending.empty()) {
+      drawn.emplace_back(address, line.guaranteed);
+    }
+  }
+  std::sort(drawn.begin(), drawn.end(),
+            [](const auto& a, const auto& b) { return a.first < b.first; });
+  for (auto& [address, bytes] : drawn) {
+    const LineState& line = lines_.at(address);
+    const auto cached_count = static_cast<uint64_t>(
+        std::count_if(line.pending.begin(), line.pending.end(),
+                      [](const Pending& pending) { return !pending.through; }));
+    uint64_t cached_left = fate == Fate::kNothing      ? 0
+                           : fate == Fate::kEverything ? cached_count
+                                                       : random() % (cached_count + 1);
+    for (const Pending& pending : line.pending) {
+      if (!pending.through) {
+        if (cached_left > 0) {
+          --cached_left;
+          Put(bytes, pending.bytes, pending.mask);
+        }
+        continue;
+      }
+      const uint64_t words = fate == Fate::kNothing      ? 0
+                             : fate == Fate::kEverything ? ~0ull
+                                                         : random();
+      for (uint64_t word = 0; word < kLineBytes; word += kWordBytes) {
+        if ((words >> (word / kWordBytes) & 1) != 0) {
+          Put(bytes, pending.bytes, pending.mask & MaskOf(word, kWordBytes));
+        }
+      }
+    }
   }
   return drawn;
 }

@@ -62,8 +62,15 @@ class PersistenceModel {
   // How many different media there may be; infinity where a double ends.
   double StateCount() const;
 
-  // One of them: each uncertain line with one of its contents. The same for the same generator.
-  std::vector<std::pair<uint64_t, Line>> Draw(std::mt19937_64& random) const;
+  // One of them: each line with pending stores with one of its contents. The same for the same
+  // generator. Costs what the pending stores are, not what they may become.
+  enum class Fate : uint8_t {
+    kAny,         // each store, or word of one, by lot
+    kNothing,     // only what is guaranteed
+    kEverything,  // all that was stored
+  };
+  std::vector<std::pair<uint64_t, Line>> Draw(std::mt19937_64& random,
+                                              Fate fate = Fate::kAny) const;
 
  private:
   // A store, or what is left of it, that is not guaranteed.

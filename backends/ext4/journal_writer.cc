@@ -140,13 +140,19 @@ absl::Status JournalWriter::WriteBlock(uint32_t index, Bytes bytes) {
   return volume_.device().WriteThrough(place << volume_.superblock().block_shift, bytes);
 }
 
-// Of a descriptor or revoke block.
-absl::Status JournalWriter::WriteSealedBlock(std::vector<std::byte> block) {
+absl::Status JournalWriter::WriteControlBlock(uint32_t index, std::vector<std::byte>& block) {
   if (superblock_.has_block_checksums()) {
     const size_t field = SpaceOfBlock();
     backends::Store<Be32>(block.data() + field, JournalBlockChecksum(superblock_, block, field));
   }
-  return WriteBlock(Advance(), block);
+  if (first_line_address_ != 0) {
+    return WriteBlock(index, block);
+  }
+  IOMAP_ASSIGN_OR_RETURN(const uint64_t place, journal_.PlaceOf(index));
+  first_line_address_ = place << volume_.superblock().block_shift;
+  first_line_.assign(block.begin(), block.begin() + dax::kLineBytes);
+  return volume_.device().WriteThrough(first_line_address_ + dax::kLineBytes,
+                                       absl::MakeConstSpan(block).subspan(dax::kLineBytes));
 }
 
 absl::Status JournalWriter::WriteBody(Sequence sequence, absl::Span<const BufferImage> images,
@@ -156,6 +162,7 @@ absl::Status JournalWriter::WriteBody(Sequence sequence, absl::Span<const Buffer
     starts_.push_back({sequence, head_});
   }
   transaction_checksum_ = ~0u;
+  first_line_address_ = 0;
   IOMAP_RETURN_IF_ERROR(WriteRevokes(sequence, cancelled));
   IOMAP_RETURN_IF_ERROR(WriteCopies(sequence, images));
   commit_block_ = Advance();
@@ -179,7 +186,7 @@ absl::Status JournalWriter::WriteRevokes(Sequence sequence, absl::Span<const Buf
     }
     backends::Store<Be32>(block.data() + offsetof(DiskJournalRevoke, byte_count),
                           static_cast<uint32_t>(place - block.data()));
-    IOMAP_RETURN_IF_ERROR(WriteSealedBlock(std::move(block)));
+    IOMAP_RETURN_IF_ERROR(WriteControlBlock(Advance(), block));
     done += some.size();
   }
   return absl::OkStatus();
@@ -211,11 +218,7 @@ absl::Status JournalWriter::WriteCopies(Sequence sequence, absl::Span<const Buff
       place += JournalTagBytes(superblock_) + (i == 0 ? kTagUuidBytes : 0);
       IOMAP_RETURN_IF_ERROR(WriteBlock(Advance(), copy));
     }
-    if (superblock_.has_block_checksums()) {
-      const size_t field = SpaceOfBlock();
-      backends::Store<Be32>(descriptor.data() + field,
-                            JournalBlockChecksum(superblock_, descriptor, field));
-    }
+    IOMAP_RETURN_IF_ERROR(WriteControlBlock(descriptor_block, descriptor));
     if (has_v1) {
       transaction_checksum_ = ExtendCrc32(transaction_checksum_, descriptor);
       for (size_t i = 0; i < some.size(); ++i) {
@@ -223,7 +226,6 @@ absl::Status JournalWriter::WriteCopies(Sequence sequence, absl::Span<const Buff
             ExtendCrc32(transaction_checksum_, escaped[i].empty() ? some[i].bytes : escaped[i]);
       }
     }
-    IOMAP_RETURN_IF_ERROR(WriteBlock(descriptor_block, descriptor));
     done += some.size();
   }
   return absl::OkStatus();
@@ -250,15 +252,24 @@ absl::Status JournalWriter::WriteCommitRecord(Sequence sequence) {
     constexpr size_t kField = offsetof(DiskJournalCommit, checksum);
     backends::Store<Be32>(block.data() + kField, JournalBlockChecksum(superblock_, block, kField));
   }
-  constexpr size_t kMagicAndType = offsetof(DiskJournalHeader, sequence);
-  static_assert(sizeof commit <= dax::kLineBytes && kMagicAndType == 8);
+  static_assert(sizeof commit <= dax::kLineBytes);
+  if (first_line_address_ != 0) {
+    IOMAP_RETURN_IF_ERROR(StoreLine(first_line_address_, first_line_));
+  }
   IOMAP_ASSIGN_OR_RETURN(const uint64_t place, journal_.PlaceOf(commit_block_));
-  const uint64_t address = place << volume_.superblock().block_shift;
-  const Bytes line = absl::MakeConstSpan(block).first(dax::kLineBytes);
-  IOMAP_RETURN_IF_ERROR(
-      volume_.device().Write(address + kMagicAndType, line.subspan(kMagicAndType)));
-  IOMAP_RETURN_IF_ERROR(volume_.device().Write(address, line.first(kMagicAndType)));
-  volume_.device().Flush({address, dax::kLineBytes});
+  return StoreLine(place << volume_.superblock().block_shift,
+                   absl::MakeConstSpan(block).first(dax::kLineBytes));
+}
+
+absl::Status JournalWriter::StoreLine(uint64_t address, Bytes line) {
+  constexpr size_t kWord = 8;
+  // The sequence and then magic and type only over what belongs to them.
+  for (const auto& [begin, end] :
+       {std::pair<size_t, size_t>{2 * kWord, line.size()}, {kWord, 2 * kWord}, {0, kWord}}) {
+    IOMAP_RETURN_IF_ERROR(
+        volume_.device().Write(address + begin, line.subspan(begin, end - begin)));
+  }
+  volume_.device().Flush({address, line.size()});
   return absl::OkStatus();
 }
 

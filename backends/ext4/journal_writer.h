@@ -26,7 +26,10 @@ namespace iomap::ext4 {
 // different lines):
 //   * the tail, {s_sequence, s_start}, moves by one aligned store of 8 bytes;
 //   * a commit block is zeros until the body is durable; then its first line is stored, magic and
-//     type last.
+//     type last;
+//   * the first line of a transaction's first block is stored with it, not with the body. Recovery
+//     does not walk a body that may be torn: an older commit block of the ring, under a copy that
+//     is half there, can look like a new one.
 class JournalWriter : public backends::LogFormat {
  public:
   // What becomes of the journal's own checksums.
@@ -71,7 +74,11 @@ class JournalWriter : public backends::LogFormat {
   size_t SpaceOfBlock() const;
   std::vector<std::byte> NewBlock(uint32_t type, backends::Sequence sequence) const;
   absl::Status WriteBlock(uint32_t index, absl::Span<const std::byte> bytes);
-  absl::Status WriteSealedBlock(std::vector<std::byte> block);
+  // A descriptor or revoke block: completes its checksum. All but its first line when it is the
+  // transaction's first block.
+  absl::Status WriteControlBlock(uint32_t index, std::vector<std::byte>& block);
+  // A line that makes what is behind it count, from its end to its head.
+  absl::Status StoreLine(uint64_t address, absl::Span<const std::byte> line);
   absl::Status WriteRevokes(backends::Sequence sequence,
                             absl::Span<const backends::Buffer> buffers);
   absl::Status WriteCopies(backends::Sequence sequence,
@@ -85,6 +92,8 @@ class JournalWriter : public backends::LogFormat {
   backends::Sequence first_sequence_ = 0;
   uint32_t transaction_checksum_ = ~0u;  // checksum version 1, of the body that was written
   uint32_t commit_block_ = 0;            // of that body
+  uint64_t first_line_address_ = 0;      // of that body; 0: the commit block is its first
+  std::vector<std::byte> first_line_;
   uint64_t last_commit_seconds_ = 0;
 
   Mutex mutex_{LockRank::kLeaf};
