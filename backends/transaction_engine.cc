@@ -75,15 +75,19 @@ absl::Span<std::byte> Handle::Add(std::shared_ptr<OverlayImage> image) {
 }
 
 void Handle::Free(const Buffer& buffer) {
-  const MutexLock lock(engine_->mutex_);
-  transaction_->images.erase(buffer.address);  // its space stays counted
-  if (transaction_->cancelled.emplace(buffer.address, buffer).second) {
-    const Credits cost{.cancelled = 1};
-    IOMAP_CHECK(left_.Covers(cost));
-    left_ -= cost;
-    transaction_->promised -= cost;
-    transaction_->used += cost;
+  {
+    const MutexLock lock(engine_->mutex_);
+    transaction_->images.erase(buffer.address);  // its space stays counted
+    if (transaction_->cancelled.emplace(buffer.address, buffer).second) {
+      const Credits cost{.cancelled = 1};
+      IOMAP_CHECK(left_.Covers(cost));
+      left_ -= cost;
+      transaction_->promised -= cost;
+      transaction_->used += cost;
+    }
   }
+  // Nobody reads it any more, and whoever edits it meets the check in Add.
+  engine_->overlay_.EraseUpTo(buffer.address, sequence());
 }
 
 void Handle::WhenDurable(std::function<void()> function) {
@@ -194,7 +198,8 @@ absl::Status TransactionEngine::CommitUpTo(Sequence sequence) {
       CommitRunning();
     }
   }
-  return failure_;
+  // What is durable stays so, whatever failed later.
+  return durable_.load(std::memory_order_relaxed) >= sequence ? absl::OkStatus() : failure_;
 }
 
 absl::Status TransactionEngine::CommitAll() {
@@ -290,9 +295,6 @@ void TransactionEngine::Publish(const std::shared_ptr<Transaction>& transaction,
     pending_[address] = image;
   }
   mutex_.Unlock();
-  for (const auto& [address, buffer] : transaction->cancelled) {
-    overlay_.EraseUpTo(address, transaction->sequence);
-  }
   for (const std::function<void()>& function : transaction->when_durable) {
     function();
   }

@@ -52,7 +52,8 @@ class Handle {
   // The same for a buffer that was nobody's: its bytes are zeros, and are not read.
   absl::Span<std::byte> Create(const Buffer& buffer);
   // The buffer is no longer one: older images of it will not be put in place. Its space is not to
-  // be given away before the transaction is durable: see WhenDurable.
+  // be given away before the transaction is durable (see WhenDurable), so that this transaction
+  // does not change it again.
   void Free(const Buffer& buffer);
 
   // Calls `function`, with no lock of the engine held, once the transaction is durable, in the

@@ -239,6 +239,14 @@ TEST_F(TransactionEngineTest, WhatIsFreedIsNotPutInPlaceAndGivenAwayOnlyWhenDura
   EXPECT_EQ(Seen(3), 0);
 }
 
+TEST_F(TransactionEngineTest, WhatIsFreedIsNotChangedAgainInTheSameTransaction) {
+  Handle handle = engine_->Begin(Credits{2, 2 * kLength, 1}).value();
+  handle.Edit(At(3)).value()[0] = std::byte{2};
+  handle.Free(At(3));
+  EXPECT_DEATH(handle.Edit(At(3)).status().IgnoreError(), "cancelled");
+  EXPECT_DEATH(handle.Create(At(3)), "cancelled");
+}
+
 TEST_F(TransactionEngineTest, WhatIsBeingPutInPlaceIsNotGivenAway) {
   ASSERT_THAT(engine_->CommitUpTo(Change({{3, 1}})), IsOk());
   std::atomic<bool> given_away = false;
@@ -326,6 +334,8 @@ TEST_F(TransactionEngineTest, ACheckpointThatFailsMakesItReadOnlyAndKeepsTheLog)
               StatusIs(absl::StatusCode::kUnavailable, HasSubstr("could not be put in place")));
   EXPECT_THAT(log_->lines(), ElementsAre("body 7: 3=1", "commit 7"));
   EXPECT_FALSE(engine_->failure().ok());
+  EXPECT_THAT(engine_->CommitUpTo(7), IsOk());  // it is durable
+  EXPECT_FALSE(engine_->Begin(Credits::Of(1, kLength)).ok());
 }
 
 // Each thread counts in a buffer of its own and in one of all, under a lock as a file system's.
