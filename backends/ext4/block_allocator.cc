@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "backends/crc32c.h"
+#include "backends/ext4/bitmap.h"
 #include "backends/ext4/format.h"
 #include "iomap/status_macros.h"
 
@@ -63,12 +64,24 @@ absl::StatusOr<uint64_t> BlockAllocator::FindInGroup(uint64_t group, uint64_t be
   if (!IsWhole(descriptor, bitmap)) {
     return 0;  // nobody can tell which of its blocks are free
   }
-  for (uint64_t block = std::max(first, begin); block < end; ++block) {
-    const uint64_t bit = (block - first) / superblock.blocks_per_cluster;
-    const bool in_use = (static_cast<unsigned>(bitmap[bit / 8]) >> (bit % 8) & 1) != 0;
-    if (!in_use && volume_.HasBlocks(block, 1) && !IsExcluded(block)) {
+  // Of a damaged geometry, the bitmap may have fewer bits than the group has clusters.
+  const uint64_t cluster_blocks = superblock.blocks_per_cluster;
+  const uint64_t last_cluster = std::min<uint64_t>(
+      (end - first + cluster_blocks - 1) / cluster_blocks, 8 * uint64_t{bitmap.size()});
+  for (uint64_t block = std::max(first, begin); block < end;) {
+    const uint64_t cluster = (block - first) / cluster_blocks;
+    if (cluster >= last_cluster) {
+      break;
+    }
+    const uint64_t clear = FirstClearBit(bitmap, cluster, last_cluster);
+    if (clear != cluster) {
+      block = first + clear * cluster_blocks;
+      continue;
+    }
+    if (volume_.HasBlocks(block, 1) && !IsExcluded(block)) {
       return block;
     }
+    ++block;
   }
   return 0;
 }
