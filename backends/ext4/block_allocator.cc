@@ -5,7 +5,6 @@
 #include <limits>
 
 #include "absl/strings/str_cat.h"
-#include "backends/crc32c.h"
 #include "backends/ext4/bitmap.h"
 #include "backends/ext4/format.h"
 #include "iomap/status_macros.h"
@@ -91,15 +90,10 @@ bool BlockAllocator::IsWhole(const Group& group, absl::Span<const std::byte> bit
   if (!superblock.has_metadata_checksums()) {
     return true;
   }
-  const uint32_t bytes = superblock.blocks_per_group / superblock.blocks_per_cluster / 8;
-  if (bytes > bitmap.size()) {
+  if (superblock.blocks_per_group / superblock.blocks_per_cluster / 8 > bitmap.size()) {
     return false;
   }
-  uint32_t computed = backends::ExtendCrc32c(superblock.checksum_seed, bitmap.first(bytes));
-  if (superblock.descriptor_size < sizeof(DiskGroupDescriptor)) {
-    computed &= 0xFFFF;  // there is no room for more
-  }
-  return computed == group.block_bitmap_checksum;
+  return BlockBitmapChecksum(superblock, bitmap) == group.block_bitmap_checksum;
 }
 
 // A group whose bitmap was never written holds no file's block, but perhaps copies of the

@@ -38,19 +38,35 @@ uint16_t DescriptorChecksum(const Superblock& superblock, uint32_t group, Bytes 
   return ExtendCrc16(crc, descriptor.subspan(kEnd));
 }
 
-// The bytes of one descriptor, and where they lie.
-struct DescriptorPlace {
-  uint64_t block = 0;
-  uint64_t offset = 0;  // in the block
-};
+}  // namespace
 
-DescriptorPlace PlaceOf(const Superblock& superblock, uint64_t group) {
+DescriptorPlace DescriptorPlaceOf(const Superblock& superblock, uint64_t group) {
   const uint64_t descriptors_per_block = superblock.block_size / superblock.descriptor_size;
   return DescriptorPlace{superblock.DescriptorBlock(group),
                          group % descriptors_per_block * superblock.descriptor_size};
 }
 
-}  // namespace
+DiskGroupDescriptor LoadDescriptor(Bytes bytes) {
+  DiskGroupDescriptor disk{};
+  std::memcpy(&disk, bytes.data(), std::min(sizeof disk, bytes.size()));
+  return disk;
+}
+
+void StoreDescriptor(const Superblock& superblock, uint64_t group,
+                     const DiskGroupDescriptor& descriptor, absl::Span<std::byte> bytes) {
+  std::memcpy(bytes.data(), &descriptor, std::min(sizeof descriptor, bytes.size()));
+  if (superblock.has_group_checksums()) {
+    backends::Store<Le16>(bytes.data() + offsetof(DiskGroupDescriptor, checksum),
+                          DescriptorChecksum(superblock, static_cast<uint32_t>(group), bytes));
+  }
+}
+
+uint32_t BlockBitmapChecksum(const Superblock& superblock, Bytes bitmap) {
+  const uint32_t bytes = superblock.blocks_per_group / superblock.blocks_per_cluster / 8;
+  const uint32_t computed = backends::ExtendCrc32c(superblock.checksum_seed, bitmap.first(bytes));
+  // A short descriptor has no room for more.
+  return superblock.descriptor_size < sizeof(DiskGroupDescriptor) ? computed & 0xFFFF : computed;
+}
 
 uint64_t InodeTableBlocks(const Superblock& superblock) {
   const uint64_t bytes = uint64_t{superblock.inodes_per_group} * superblock.inode_size;
@@ -59,15 +75,14 @@ uint64_t InodeTableBlocks(const Superblock& superblock) {
 
 absl::StatusOr<Group> ReadGroup(const Volume& volume, uint64_t group) {
   const Superblock& superblock = volume.superblock();
-  const DescriptorPlace place = PlaceOf(superblock, group);
+  const DescriptorPlace place = DescriptorPlaceOf(superblock, group);
   const auto damaged = [&](absl::string_view what, uint64_t value, absl::string_view expected) {
     return absl::DataLossError(absl::StrCat("ext4 group descriptor ", group, ", block ",
                                             place.block, ": ", what, " ", value, ", ", expected));
   };
   IOMAP_ASSIGN_OR_RETURN(const Bytes table, volume.Block(place.block));
   const Bytes bytes = table.subspan(place.offset, superblock.descriptor_size);
-  DiskGroupDescriptor disk{};
-  std::memcpy(&disk, bytes.data(), std::min(sizeof disk, bytes.size()));
+  const DiskGroupDescriptor disk = LoadDescriptor(bytes);
   if (superblock.has_group_checksums()) {
     const uint16_t computed = DescriptorChecksum(superblock, static_cast<uint32_t>(group), bytes);
     if (computed != disk.checksum.get()) {
@@ -124,20 +139,16 @@ absl::Status InitialiseInodes(Volume& volume, uint64_t group, uint32_t count) {
   if (count <= before.initialised_inodes) {
     return absl::OkStatus();
   }
-  const DescriptorPlace place = PlaceOf(superblock, group);
+  const DescriptorPlace place = DescriptorPlaceOf(superblock, group);
   IOMAP_ASSIGN_OR_RETURN(const Bytes table, volume.Block(place.block));
   const Bytes lying = table.subspan(place.offset, superblock.descriptor_size);
   std::vector<std::byte> bytes(lying.begin(), lying.end());
-  DiskGroupDescriptor disk{};
-  const size_t known = std::min(sizeof disk, bytes.size());
-  std::memcpy(&disk, bytes.data(), known);
+  DiskGroupDescriptor disk = LoadDescriptor(bytes);
   const uint32_t unused = superblock.inodes_per_group - count;
   disk.unused_inodes_lo.set(static_cast<uint16_t>(unused));
   disk.unused_inodes_hi.set(static_cast<uint16_t>(unused >> 16));
   disk.flags.set(disk.flags.get() & static_cast<uint16_t>(~kGroupInodesUninitialised));
-  std::memcpy(bytes.data(), &disk, known);
-  backends::Store<Le16>(bytes.data() + offsetof(DiskGroupDescriptor, checksum),
-                        DescriptorChecksum(superblock, static_cast<uint32_t>(group), bytes));
+  StoreDescriptor(superblock, group, disk, absl::MakeSpan(bytes));
   return volume.device().Write((place.block << superblock.block_shift) + place.offset, bytes);
 }
 

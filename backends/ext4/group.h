@@ -3,6 +3,8 @@
 #include <cstdint>
 
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "backends/ext4/format.h"
 #include "backends/ext4/volume.h"
 
 namespace iomap::ext4 {
@@ -19,6 +21,22 @@ struct Group {
   uint32_t free_clusters = 0;
   uint32_t free_inodes = 0;
 };
+
+// Where a descriptor lies: in the table's block, from byte `offset` on, descriptor_size bytes.
+struct DescriptorPlace {
+  uint64_t block = 0;
+  uint64_t offset = 0;
+};
+DescriptorPlace DescriptorPlaceOf(const Superblock& superblock, uint64_t group);
+
+// The fields of the descriptor at `bytes`; those that it is too short for are 0, and are lost when
+// it is stored, which gives it its checksum.
+DiskGroupDescriptor LoadDescriptor(absl::Span<const std::byte> bytes);
+void StoreDescriptor(const Superblock& superblock, uint64_t group,
+                     const DiskGroupDescriptor& descriptor, absl::Span<std::byte> bytes);
+
+// The checksum of a bitmap of blocks, in the form that a descriptor keeps.
+uint32_t BlockBitmapChecksum(const Superblock& superblock, absl::Span<const std::byte> bitmap);
 
 // The blocks of a group's table of inodes.
 uint64_t InodeTableBlocks(const Superblock& superblock);

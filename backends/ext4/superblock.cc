@@ -175,6 +175,7 @@ absl::StatusOr<Superblock> ParseSuperblock(absl::Span<const std::byte> bytes) {
   IOMAP_RETURN_IF_ERROR(CheckReadable(superblock.features));
   IOMAP_RETURN_IF_ERROR(ParseBlocks(disk, superblock));
   IOMAP_RETURN_IF_ERROR(ParseInodes(disk, superblock));
+  superblock.reserved_descriptor_blocks = disk.reserved_gdt_blocks.get();
   superblock.first_meta_block_group = disk.first_meta_block_group.get();
   superblock.backup_groups = {disk.backup_groups[0].get(), disk.backup_groups[1].get()};
   std::copy(std::begin(disk.uuid), std::end(disk.uuid), superblock.uuid.begin());

@@ -26,8 +26,9 @@ struct Superblock {
   uint32_t inode_count = 0;
   uint32_t free_inode_count = 0;
   uint32_t inodes_per_group = 0;
-  uint32_t inode_size = 0;       // bytes
-  uint32_t descriptor_size = 0;  // bytes
+  uint32_t inode_size = 0;                  // bytes
+  uint32_t descriptor_size = 0;             // bytes
+  uint32_t reserved_descriptor_blocks = 0;  // behind the descriptor table, for its growth
   uint32_t first_meta_block_group = 0;
   std::array<uint32_t, 2> backup_groups = {};
   uint32_t checksum_seed = 0;  // of every metadata checksum but the superblock's
@@ -50,7 +51,8 @@ struct Superblock {
   // The block that holds entry `group` of the descriptor table.
   uint64_t DescriptorBlock(uint64_t group) const;
 
- private:
+  // True when the group begins with a copy of the superblock and, without meta_bg, of the
+  // descriptor table and the blocks that are reserved for its growth.
   bool GroupHasSuperblock(uint64_t group) const;
 };
 

@@ -12,6 +12,19 @@ bool IsSet(absl::Span<const std::byte> bitmap, uint64_t bit) {
   return (static_cast<unsigned>(bitmap[bit / 8]) >> (bit % 8) & 1) != 0;
 }
 
+ClearRun RunBitByBit(absl::Span<const std::byte> bitmap, uint64_t begin, uint64_t end,
+                     uint64_t wanted) {
+  ClearRun longest{begin, 0};
+  uint64_t length = 0;
+  for (uint64_t bit = begin; bit < end && longest.length < wanted; ++bit) {
+    length = IsSet(bitmap, bit) ? 0 : length + 1;
+    if (length > longest.length) {
+      longest = ClearRun{bit + 1 - length, length};
+    }
+  }
+  return longest;
+}
+
 TEST(Ext4Bitmap, FindsWhatIsFoundBitByBit) {
   std::mt19937_64 random(1);
   for (int round = 0; round < 3000; ++round) {
@@ -30,7 +43,19 @@ TEST(Ext4Bitmap, FindsWhatIsFoundBitByBit) {
     while (clear < end && IsSet(bitmap, clear)) {
       ++clear;
     }
+    uint64_t set = begin;
+    while (set < end && !IsSet(bitmap, set)) {
+      ++set;
+    }
     ASSERT_EQ(FirstClearBit(bitmap, begin, end), clear);
+    ASSERT_EQ(FirstSetBit(bitmap, begin, end), set);
+    const uint64_t wanted = 1 + random() % 70;
+    const ClearRun run = FindClearRun(bitmap, begin, end, wanted);
+    const ClearRun expected = RunBitByBit(bitmap, begin, end, wanted);
+    ASSERT_EQ(run.length, expected.length);
+    if (run.length > 0) {
+      ASSERT_EQ(run.begin, expected.begin);
+    }
   }
 }
 
