@@ -60,7 +60,7 @@ absl::StatusOr<uint64_t> BlockAllocator::FindInGroup(uint64_t group, uint64_t be
   }
   IOMAP_ASSIGN_OR_RETURN(const absl::Span<const std::byte> bitmap,
                          volume_.Block(descriptor.block_bitmap_block));
-  if (!IsWhole(descriptor, bitmap)) {
+  if (!IsBlockBitmapWhole(superblock, descriptor, bitmap)) {
     return 0;  // nobody can tell which of its blocks are free
   }
   // Of a damaged geometry, the bitmap may have fewer bits than the group has clusters.
@@ -83,17 +83,6 @@ absl::StatusOr<uint64_t> BlockAllocator::FindInGroup(uint64_t group, uint64_t be
     ++block;
   }
   return 0;
-}
-
-bool BlockAllocator::IsWhole(const Group& group, absl::Span<const std::byte> bitmap) const {
-  const Superblock& superblock = volume_.superblock();
-  if (!superblock.has_metadata_checksums()) {
-    return true;
-  }
-  if (superblock.blocks_per_group / superblock.blocks_per_cluster / 8 > bitmap.size()) {
-    return false;
-  }
-  return BlockBitmapChecksum(superblock, bitmap) == group.block_bitmap_checksum;
 }
 
 // A group whose bitmap was never written holds no file's block, but perhaps copies of the

@@ -34,8 +34,6 @@ class BlockAllocator {
   // The first free block of the group from block `begin` on, or 0.
   absl::StatusOr<uint64_t> FindInGroup(uint64_t group, uint64_t begin);
   absl::StatusOr<uint64_t> FindInUnwrittenGroup(uint64_t first, uint64_t begin, uint64_t end);
-  // Whether the checksum of a group's bitmap is right.
-  bool IsWhole(const Group& group, absl::Span<const std::byte> bitmap) const;
 
   const Volume& volume_;
   bool has_excluded_metadata_ = false;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -40,8 +41,19 @@ uint64_t CountClear(ConstBits bitmap, uint64_t end) {
   return count;
 }
 
-uint32_t FreeBlocksOf(const DiskGroupDescriptor& descriptor) {
-  return descriptor.free_blocks_lo.get() | uint32_t{descriptor.free_blocks_hi.get()} << 16;
+// Ascending and apart from each other: of a damaged file system they may overlap.
+std::vector<BlockRun> Joined(std::vector<BlockRun> runs) {
+  std::sort(runs.begin(), runs.end(),
+            [](const BlockRun& a, const BlockRun& b) { return a.start < b.start; });
+  std::vector<BlockRun> joined;
+  for (const BlockRun& run : runs) {
+    if (joined.empty() || run.start > joined.back().end()) {
+      joined.push_back(run);
+    } else {
+      joined.back().length = std::max(joined.back().end(), run.end()) - joined.back().start;
+    }
+  }
+  return joined;
 }
 
 }  // namespace
@@ -70,8 +82,7 @@ absl::StatusOr<std::unique_ptr<FreeSpace>> FreeSpace::Open(const Volume& volume,
     }
     space->groups_.push_back(std::move(state));
   }
-  std::sort(space->metadata_.begin(), space->metadata_.end(),
-            [](const BlockRun& a, const BlockRun& b) { return a.start < b.start; });
+  space->metadata_ = Joined(std::move(space->metadata_));
   space->free_ = free;
   return space;
 }
@@ -92,20 +103,10 @@ uint64_t FreeSpace::BlocksOf(uint64_t group) const {
 }
 
 bool FreeSpace::IsMetadata(const BlockRun& run) const {
-  // Of a damaged file system they may overlap; its tables are not longer than a group.
   const auto behind =
       std::lower_bound(metadata_.begin(), metadata_.end(), run.end(),
                        [](const BlockRun& one, uint64_t block) { return one.start < block; });
-  for (auto one = behind; one != metadata_.begin();) {
-    --one;
-    if (one->end() > run.start) {
-      return true;
-    }
-    if (one->start + volume_.superblock().blocks_per_group < run.start) {
-      break;
-    }
-  }
-  return false;
+  return behind != metadata_.begin() && std::prev(behind)->end() > run.start;
 }
 
 backends::Buffer FreeSpace::BufferOf(uint64_t block) const {
@@ -153,14 +154,13 @@ absl::Status FreeSpace::Load(uint64_t number) {
   state.loaded = true;
   const Superblock& superblock = volume_.superblock();
   state.has_bitmap = state.descriptor.has_block_bitmap;
-  if (!state.has_bitmap) {
+  // Of a group without a place for its bitmap, or with a damaged one, nobody can tell what is free.
+  state.usable = volume_.HasBlocks(state.descriptor.block_bitmap_block, 1);
+  if (state.usable && !state.has_bitmap) {
     state.unavailable = BitmapOfUnusedGroup(number);
-  } else {
+  } else if (state.usable) {
     const auto bitmap = engine_.Read(BufferOf(state.descriptor.block_bitmap_block));
-    // Nobody can tell which of its blocks are free.
-    state.usable = bitmap.ok() && (!superblock.has_metadata_checksums() ||
-                                   BlockBitmapChecksum(superblock, bitmap->bytes()) ==
-                                       state.descriptor.block_bitmap_checksum);
+    state.usable = bitmap.ok() && IsBlockBitmapWhole(superblock, state.descriptor, bitmap->bytes());
     if (state.usable) {
       state.unavailable.assign(bitmap->bytes().begin(), bitmap->bytes().end());
     }
@@ -293,7 +293,7 @@ absl::Status FreeSpace::Change(backends::Handle& handle, const BlockRun& run, bo
   IOMAP_ASSIGN_OR_RETURN(const Bits descriptors, handle.Edit(BufferOf(place.block)));
   const Bits bytes = descriptors.subspan(place.offset, superblock.descriptor_size);
   DiskGroupDescriptor descriptor = LoadDescriptor(bytes);
-  const uint32_t free = FreeBlocksOf(descriptor);
+  const uint32_t free = FreeClustersOf(descriptor);
   Bits bitmap;
   if (state.has_bitmap) {
     IOMAP_ASSIGN_OR_RETURN(bitmap, handle.Edit(bitmap_buffer));

@@ -94,7 +94,7 @@ class FreeSpace {
   backends::TransactionEngine& engine_;
   const uint64_t kept_free_;
   std::vector<std::unique_ptr<GroupState>> groups_;
-  std::vector<BlockRun> metadata_;  // ascending
+  std::vector<BlockRun> metadata_;  // ascending, apart from each other
   std::atomic<uint64_t> free_ = 0;
 };
 

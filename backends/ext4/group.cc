@@ -61,6 +61,10 @@ void StoreDescriptor(const Superblock& superblock, uint64_t group,
   }
 }
 
+uint32_t FreeClustersOf(const DiskGroupDescriptor& descriptor) {
+  return descriptor.free_blocks_lo.get() | uint32_t{descriptor.free_blocks_hi.get()} << 16;
+}
+
 uint32_t BlockBitmapChecksum(const Superblock& superblock, Bytes bitmap) {
   const uint32_t bytes = superblock.blocks_per_group / superblock.blocks_per_cluster / 8;
   const uint32_t computed = backends::ExtendCrc32c(superblock.checksum_seed, bitmap.first(bytes));
@@ -117,9 +121,18 @@ absl::StatusOr<Group> ReadGroup(const Volume& volume, uint64_t group) {
       disk.block_bitmap_checksum_lo.get() | uint32_t{disk.block_bitmap_checksum_hi.get()} << 16;
   parsed.has_block_bitmap =
       !superblock.has_group_checksums() || (disk.flags.get() & kGroupBlocksUninitialised) == 0;
-  parsed.free_clusters = disk.free_blocks_lo.get() | uint32_t{disk.free_blocks_hi.get()} << 16;
+  parsed.free_clusters = FreeClustersOf(disk);
   parsed.free_inodes = disk.free_inodes_lo.get() | uint32_t{disk.free_inodes_hi.get()} << 16;
   return parsed;
+}
+
+bool IsBlockBitmapWhole(const Superblock& superblock, const Group& group, Bytes bitmap) {
+  if (!superblock.has_metadata_checksums()) {
+    return true;
+  }
+  // Nothing is computed of a bitmap that is too short for its group.
+  return superblock.blocks_per_group / superblock.blocks_per_cluster / 8 <= bitmap.size() &&
+         BlockBitmapChecksum(superblock, bitmap) == group.block_bitmap_checksum;
 }
 
 absl::StatusOr<FreeCounts> CountFree(const Volume& volume) {

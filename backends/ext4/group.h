@@ -35,6 +35,9 @@ DiskGroupDescriptor LoadDescriptor(absl::Span<const std::byte> bytes);
 void StoreDescriptor(const Superblock& superblock, uint64_t group,
                      const DiskGroupDescriptor& descriptor, absl::Span<std::byte> bytes);
 
+// The free clusters that the descriptor counts.
+uint32_t FreeClustersOf(const DiskGroupDescriptor& descriptor);
+
 // The checksum of a bitmap of blocks, in the form that a descriptor keeps.
 uint32_t BlockBitmapChecksum(const Superblock& superblock, absl::Span<const std::byte> bitmap);
 
@@ -44,6 +47,10 @@ uint64_t InodeTableBlocks(const Superblock& superblock);
 // Reads descriptor `group`, below the volume's group count, with its checksum. DataLoss, with the
 // group and the block, when it is damaged.
 absl::StatusOr<Group> ReadGroup(const Volume& volume, uint64_t group);
+
+// Whether the checksum of the group's bitmap of blocks is right, where there are such checksums.
+bool IsBlockBitmapWhole(const Superblock& superblock, const Group& group,
+                        absl::Span<const std::byte> bitmap);
 
 // What the descriptors of all groups say is free. Linux counts like this at a mount, because a
 // crash leaves the superblock's numbers behind. DataLoss.

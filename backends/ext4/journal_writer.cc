@@ -63,13 +63,11 @@ absl::StatusOr<std::unique_ptr<JournalWriter>> JournalWriter::Open(Volume& volum
       writer->superblock_.checksums = JournalChecksums::kNone;
     }
     // By one store, while the log is empty.
-    IOMAP_ASSIGN_OR_RETURN(const uint64_t place, writer->journal_.PlaceOf(0));
+    IOMAP_ASSIGN_OR_RETURN(const uint64_t address, writer->AddressOf(0));
     std::byte word[sizeof(Be32)];
     backends::Store<Be32>(word, incompat);
-    const uint64_t address = (place << volume.superblock().block_shift) +
-                             offsetof(DiskJournalSuperblock, feature_incompat);
-    IOMAP_RETURN_IF_ERROR(volume.device().Write(address, word));
-    volume.device().Flush({address, sizeof word});
+    IOMAP_RETURN_IF_ERROR(
+        writer->StoreAndFlush(address + offsetof(DiskJournalSuperblock, feature_incompat), word));
     IOMAP_RETURN_IF_ERROR(volume.device().Drain());
   } else {
     std::vector<std::byte> bytes(sizeof disk);
@@ -135,9 +133,20 @@ std::vector<std::byte> JournalWriter::NewBlock(uint32_t type, Sequence sequence)
   return block;
 }
 
-absl::Status JournalWriter::WriteBlock(uint32_t index, Bytes bytes) {
+absl::StatusOr<uint64_t> JournalWriter::AddressOf(uint32_t index) const {
   IOMAP_ASSIGN_OR_RETURN(const uint64_t place, journal_.PlaceOf(index));
-  return volume_.device().WriteThrough(place << volume_.superblock().block_shift, bytes);
+  return place << volume_.superblock().block_shift;
+}
+
+absl::Status JournalWriter::StoreAndFlush(uint64_t address, Bytes bytes) {
+  IOMAP_RETURN_IF_ERROR(volume_.device().Write(address, bytes));
+  volume_.device().Flush({address, bytes.size()});
+  return absl::OkStatus();
+}
+
+absl::Status JournalWriter::WriteBlock(uint32_t index, Bytes bytes) {
+  IOMAP_ASSIGN_OR_RETURN(const uint64_t address, AddressOf(index));
+  return volume_.device().WriteThrough(address, bytes);
 }
 
 absl::Status JournalWriter::WriteControlBlock(uint32_t index, std::vector<std::byte>& block) {
@@ -148,8 +157,7 @@ absl::Status JournalWriter::WriteControlBlock(uint32_t index, std::vector<std::b
   if (first_line_address_ != 0) {
     return WriteBlock(index, block);
   }
-  IOMAP_ASSIGN_OR_RETURN(const uint64_t place, journal_.PlaceOf(index));
-  first_line_address_ = place << volume_.superblock().block_shift;
+  IOMAP_ASSIGN_OR_RETURN(first_line_address_, AddressOf(index));
   first_line_.assign(block.begin(), block.begin() + dax::kLineBytes);
   return volume_.device().WriteThrough(first_line_address_ + dax::kLineBytes,
                                        absl::MakeConstSpan(block).subspan(dax::kLineBytes));
@@ -256,9 +264,8 @@ absl::Status JournalWriter::WriteCommitRecord(Sequence sequence) {
   if (first_line_address_ != 0) {
     IOMAP_RETURN_IF_ERROR(StoreLine(first_line_address_, first_line_));
   }
-  IOMAP_ASSIGN_OR_RETURN(const uint64_t place, journal_.PlaceOf(commit_block_));
-  return StoreLine(place << volume_.superblock().block_shift,
-                   absl::MakeConstSpan(block).first(dax::kLineBytes));
+  IOMAP_ASSIGN_OR_RETURN(const uint64_t address, AddressOf(commit_block_));
+  return StoreLine(address, absl::MakeConstSpan(block).first(dax::kLineBytes));
 }
 
 absl::Status JournalWriter::StoreLine(uint64_t address, Bytes line) {
@@ -302,12 +309,8 @@ absl::Status JournalWriter::PutTail(uint32_t sequence, uint32_t start) {
   if (superblock_.has_block_checksums()) {
     return PutSuperblock(bytes);
   }
-  IOMAP_ASSIGN_OR_RETURN(const uint64_t place, journal_.PlaceOf(0));
-  const uint64_t address = (place << volume_.superblock().block_shift) + kField;
-  IOMAP_RETURN_IF_ERROR(
-      volume_.device().Write(address, absl::MakeConstSpan(bytes).subspan(kField, 8)));
-  volume_.device().Flush({address, 8});
-  return absl::OkStatus();
+  IOMAP_ASSIGN_OR_RETURN(const uint64_t address, AddressOf(0));
+  return StoreAndFlush(address + kField, absl::MakeConstSpan(bytes).subspan(kField, 8));
 }
 
 // The whole of it, with its checksum.
@@ -317,11 +320,8 @@ absl::Status JournalWriter::PutSuperblock(Bytes bytes) {
     constexpr size_t kField = offsetof(DiskJournalSuperblock, checksum);
     backends::Store<Be32>(block.data() + kField, JournalSuperblockChecksum(block));
   }
-  IOMAP_ASSIGN_OR_RETURN(const uint64_t place, journal_.PlaceOf(0));
-  const uint64_t address = place << volume_.superblock().block_shift;
-  IOMAP_RETURN_IF_ERROR(volume_.device().Write(address, block));
-  volume_.device().Flush({address, block.size()});
-  return absl::OkStatus();
+  IOMAP_ASSIGN_OR_RETURN(const uint64_t address, AddressOf(0));
+  return StoreAndFlush(address, block);
 }
 
 }  // namespace iomap::ext4

@@ -73,6 +73,8 @@ class JournalWriter : public backends::LogFormat {
   // The bytes of a descriptor or revoke block that are not its checksum.
   size_t SpaceOfBlock() const;
   std::vector<std::byte> NewBlock(uint32_t type, backends::Sequence sequence) const;
+  absl::StatusOr<uint64_t> AddressOf(uint32_t index) const;  // of a block of the journal, in bytes
+  absl::Status StoreAndFlush(uint64_t address, absl::Span<const std::byte> bytes);
   absl::Status WriteBlock(uint32_t index, absl::Span<const std::byte> bytes);
   // A descriptor or revoke block: completes its checksum. All but its first line when it is the
   // transaction's first block.

@@ -248,8 +248,8 @@ class JournalWriterCrashes : public JournalWriterTest {
       absl::StrAppend(&differences, " contents ", k, ":");
       bool same = true;
       for (uint64_t index = 0; index < kBlocks; ++index) {
-        // A block that was given away is being written with data, in no order with anything.
-        const bool is_data = contents_[k][index] == kFreed && k > durable;
+        // A block that is being given away is being written with data, in no order with anything.
+        const bool is_data = contents_[k][index] == kFreed && contents_[durable][index] != kFreed;
         if (!is_data && found[index] != contents_[k][index]) {
           same = false;
           absl::StrAppend(&differences, " block ", index, " has ", found[index], ", not ",
